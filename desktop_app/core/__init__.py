@@ -1,0 +1,1 @@
+"""The application without a window: folders, pixels, runs and scores as plain data."""

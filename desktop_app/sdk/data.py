@@ -1,0 +1,96 @@
+"""What a method sees of an image folder: rows of equally large images, decoded once.
+
+Shapes: N images, C channels (1 or 3), H rows, W columns.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.sdk.errors import InvalidInput
+
+Pixels = NDArray[np.uint8]
+"""Images as they lie in the cache: uint8 (N, C, H, W)."""
+
+Images = NDArray[np.float32]
+"""Images at the border of a method: float32 (N, C, H, W) in [0, 1]."""
+
+Array = NDArray[np.float32]
+
+Rows = NDArray[np.int64] | slice
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Equally large images by row number; labels are deliberately not part of it."""
+
+    @property
+    def name(self) -> str:
+        """The name of the folder, for messages."""
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of every image."""
+
+    def __len__(self) -> int: ...
+
+    def pixels(self, rows: Rows) -> Pixels:
+        """Return the images of these rows as uint8 (n, C, H, W)."""
+
+    def images(self, rows: Rows) -> Images:
+        """Return the images of these rows as float32 (n, C, H, W) in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class ArrayDataset:
+    """A data set in memory, for tests, scripts and small selections."""
+
+    array: Pixels
+    """uint8 (N, C, H, W)."""
+    name: str = "array"
+
+    def __post_init__(self) -> None:
+        if self.array.dtype != np.uint8 or self.array.ndim != 4:
+            raise InvalidInput(
+                "Expected uint8 images of shape (N, C, H, W), "
+                f"got {self.array.dtype} of shape {self.array.shape}."
+            )
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of every image."""
+        channels, height, width = self.array.shape[1:]
+        return channels, height, width
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def pixels(self, rows: Rows) -> Pixels:
+        """Return the images of these rows as uint8 (n, C, H, W)."""
+        return self.array[rows]
+
+    def images(self, rows: Rows) -> Images:
+        """Return the images of these rows as float32 (n, C, H, W) in [0, 1]."""
+        return as_images(self.array[rows])
+
+
+def as_images(pixels: NDArray[Any]) -> Images:
+    """Return uint8 pixels of any shape as float32 in [0, 1]."""
+    images: Images = np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
+    return images
+
+
+def as_pixels(images: NDArray[Any]) -> Pixels:
+    """Return images in [0, 1] of any shape as uint8, clipped and rounded."""
+    pixels: Pixels = np.clip(np.rint(np.asarray(images) * 255), 0, 255).astype(np.uint8)
+    return pixels
+
+
+def batches(data: Dataset, size: int) -> Iterator[tuple[NDArray[np.int64], Images]]:
+    """Yield row numbers (n,) and images (n, C, H, W) in order, at most `size` images at a time."""
+    for start in range(0, len(data), size):
+        stop = min(start + size, len(data))
+        yield np.arange(start, stop, dtype=np.int64), data.images(slice(start, stop))

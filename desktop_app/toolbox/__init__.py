@@ -1,0 +1,1 @@
+"""Torch parts that methods share: training steps, inference, networks, backbones, neighbours."""

@@ -1,0 +1,173 @@
+"""What a trained method says of every image of a folder: latents, scores, maps, clusters.
+
+Arrays are written as they are computed, so that no folder is too large for the memory.
+Shapes: N images, D latent dimensions, H rows, W columns.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from desktop_app.core.files import write_array
+from desktop_app.core.images import ImageFolder, ImageTable
+from desktop_app.core.projection import principal_plane
+from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
+from desktop_app.sdk.capabilities import Clusters, Encodes, Localizes, Scores
+from desktop_app.sdk.data import Dataset, Images
+from desktop_app.sdk.method import Method
+from desktop_app.worker.commands import Commands
+from desktop_app.worker.devices import chosen_device, use_threads
+from desktop_app.worker.failures import told_failures
+from desktop_app.worker.loading import channels_of, trained_method
+from desktop_app.worker.narrator import Narrator, Observer, silent
+from desktop_app.worker.ownership import owned
+from desktop_app.worker.preparation import decoded, open_folder
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class _Output:
+    """One array that a capability fills."""
+
+    name: str
+    capability: type[Any]
+    compute: Callable[[Any, Images], NDArray[Any]]
+
+
+_OUTPUTS = (
+    _Output("latents", Encodes, lambda method, images: method.encode(images)),
+    _Output("scores", Scores, lambda method, images: method.score(images)),
+    _Output("maps", Localizes, lambda method, images: method.localize(images)),
+    _Output("clusters", Clusters, lambda method, images: method.cluster(images)),
+)
+
+OUTPUTS = frozenset(output.name for output in _OUTPUTS)
+
+
+class Stopped(Exception):
+    """The job was told to stop."""
+
+
+def apply(
+    result: Result, run: Run, commands: Commands | None = None, observe: Observer = silent
+) -> JobState:
+    """Use a trained run on the folder that the result's spec names; return how it ended."""
+    commands = commands or Commands()
+    spec = result.spec()
+    with owned(result, commands), Narrator(result, observe, size=0) as narrator:
+        narrator.start_clock()
+        with told_failures(narrator) as outcome:
+            narrator.state(JobState.RUNNING)
+            use_threads(spec.threads)
+            method = trained_method(run.path, chosen_device(spec.device))
+            folder = open_folder(spec.folder)
+            try:
+                apply_method(method, run, folder, result, narrator, commands=commands)
+                outcome.state = JobState.FINISHED
+            except Stopped:
+                outcome.state = JobState.STOPPED
+        narrator.state(outcome.state, outcome.detail)
+        return outcome.state
+
+
+def apply_method(
+    method: Method[Any],
+    run: Run,
+    folder: ImageFolder,
+    result: Result,
+    narrator: Narrator,
+    *,
+    wanted: Collection[str] = OUTPUTS,
+    commands: Commands | None = None,
+    choose: Callable[[ImageTable], NDArray[np.bool_]] | None = None,
+) -> ImageTable:
+    """Write what a method says of a folder's images into a result; return the images.
+
+    `wanted` names the arrays, `choose` picks images. Raises Stopped when told to stop.
+    """
+    spec = run.spec()
+    table = folder.list_files().usable()
+    if choose is not None:
+        table = table.where(choose(table))
+    table, data = decoded(folder, table, spec.image_size, channels_of(run), narrator)
+    result.path.mkdir(parents=True, exist_ok=True)
+    (result.path / "rows.json").unlink(missing_ok=True)
+    _write_arrays(method, data, result, narrator, wanted, commands)
+    about = _write_positions(result)
+    np_ids = table.ids
+    write_array(result.path / "ids.npy", np_ids)
+    result.write_rows(
+        {
+            "folder": str(folder.root),
+            "method": method.card.id,
+            "paths": table.paths,
+            "labels": table.labels,
+            "splits": table.splits,
+            "masks": table.masks,
+            **about,
+        }
+    )
+    return table
+
+
+def _write_arrays(
+    method: Method[Any],
+    data: Dataset,
+    result: Result,
+    narrator: Narrator,
+    wanted: Collection[str],
+    commands: Commands | None,
+) -> None:
+    outputs = [
+        output
+        for output in _OUTPUTS
+        if output.name in wanted and isinstance(method, output.capability)
+    ]
+    arrays: dict[str, NDArray[Any]] = {}
+    for output in _OUTPUTS:
+        (result.path / f"{output.name}.npy").unlink(missing_ok=True)
+    for start in range(0, len(data), _BATCH):
+        if commands is not None and commands.next() == "stop":
+            raise Stopped
+        rows = slice(start, min(start + _BATCH, len(data)))
+        images = data.images(rows)
+        for output in outputs:
+            values = np.asarray(output.compute(method, images))
+            if output.name not in arrays:
+                arrays[output.name] = open_memmap(
+                    result.path / f"{output.name}.npy",
+                    mode="w+",
+                    dtype=values.dtype,
+                    shape=(len(data), *values.shape[1:]),
+                )
+            arrays[output.name][rows] = values
+        narrator.progress("Looking at images", rows.stop, len(data))
+
+
+def _write_positions(result: Result) -> dict[str, Any]:
+    """Write the plane of largest variance through the latents, for the latent map."""
+    latents = result.array("latents", mapped=True)
+    if latents is None or latents.ndim != 2 or len(latents) < 2:
+        return {}
+    plane = principal_plane(latents)
+    write_array(result.path / "positions.npy", plane.positions)
+    write_array(result.path / "basis.npy", np.vstack([plane.mean, plane.axes]))
+    return {"explained": plane.explained}
+
+
+def applies_to(job: JobFolder) -> Run:
+    """Return the run whose method a result's job uses: results lie inside their run."""
+    return Run.open(job.path.parent.parent)
+
+
+def apply_spec(run: Run, folder: str, device: str, threads: int) -> JobSpec:
+    """Return the spec of a job that uses a run on a folder."""
+    spec = run.spec()
+    return spec.model_copy(
+        update={"action": "apply", "folder": folder, "device": device, "threads": threads}
+    )

@@ -1,0 +1,70 @@
+"""What a job is told while it runs: pause, resume, stop, checkpoint, preview.
+
+Commands arrive over a private pipe from any window that attaches, or straight from the thread that
+runs the job. When a window goes away the job checkpoints and carries on.
+"""
+
+import queue
+import threading
+from multiprocessing.connection import Connection, Listener
+from typing import Literal, get_args
+
+from desktop_app.core.channel import Address, receive, send
+from desktop_app.sdk.errors import WorkerLost
+
+Command = Literal["pause", "resume", "stop", "checkpoint", "preview"]
+
+
+class Commands:
+    """A queue of commands that the job looks at after every event."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Command] = queue.SimpleQueue()
+
+    def put(self, command: Command) -> None:
+        """Tell the job something, from any thread."""
+        self._queue.put(command)
+
+    def next(self, timeout: float = 0.0) -> Command | None:
+        """Return the oldest command; None when none comes within `timeout` seconds."""
+        try:
+            return self._queue.get(timeout=timeout) if timeout else self._queue.get_nowait()
+        except queue.Empty:
+            return None
+
+
+class CommandServer:
+    """Listens at an address and hands on what windows say."""
+
+    def __init__(self, commands: Commands) -> None:
+        self.address = Address.new()
+        self._commands = commands
+        self._listener: Listener = self.address.listen()
+        self._closed = False
+        threading.Thread(target=self._accept, name="command server", daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._closed = True
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                connection = self._listener.accept()
+            except Exception:  # a stranger without the key, a half-open connection, or the end
+                if self._closed:
+                    return
+                continue
+            threading.Thread(target=self._follow, args=(connection,), daemon=True).start()
+
+    def _follow(self, connection: Connection) -> None:
+        known = get_args(Command)
+        try:
+            while True:
+                command = receive(connection).header.get("command")
+                if command in known:
+                    self._commands.put(command)
+                send(connection, {"taken": command in known, "command": command})
+        except WorkerLost:
+            self._commands.put("checkpoint")

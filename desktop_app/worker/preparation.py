@@ -1,0 +1,84 @@
+"""The images of a job: listed, decoded once, and the same ones each time it is resumed."""
+
+from pathlib import Path
+
+import numpy as np
+
+from desktop_app.core.images import ImageFolder, ImageTable
+from desktop_app.core.pixels import PixelCache, natural_channels
+from desktop_app.core.runs import Run
+from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.errors import InvalidInput
+from desktop_app.worker.narrator import Narrator
+
+
+def training_images(run: Run, narrator: Narrator) -> tuple[ImageTable, Dataset]:
+    """Return the images that a run is trained on and their pixels; unreadable ones are left out.
+
+    The first start notes which they are; every later one takes the same.
+    Raises InvalidInput when there is none, or when one of an interrupted run is gone.
+    """
+    spec, known = run.spec(), run.data()
+    folder = open_folder(spec.folder)
+    narrator.progress("Listing images", 0, 1)
+    table = folder.list_files()
+    if known is not None:
+        table = _same_images(table, known["paths"], folder)
+        return decoded(folder, table, spec.image_size, int(known["channels"]), narrator)
+    table = table.where(folder.training_rows(table, spec.split))
+    if len(table) == 0:
+        raise InvalidInput(_nothing_to_train(folder, spec.split))
+    channels = spec.channels or natural_channels(table)
+    table, data = decoded(folder, table, spec.image_size, channels, narrator)
+    run.write_data({"folder_key": folder.key, "channels": channels, "paths": table.paths})
+    return table, data
+
+
+def decoded(
+    folder: ImageFolder, table: ImageTable, size: int, channels: int, narrator: Narrator
+) -> tuple[ImageTable, Dataset]:
+    """Return the readable images of a table and their pixels at side `size`.
+
+    Raises InvalidInput when none can be read.
+    """
+    cache = PixelCache(folder, size, channels)
+    for done, total in cache.fill(table):
+        narrator.progress("Decoding images", done, total)
+    problems = dict(folder.problems())
+    readable = np.array([path not in problems for path in table.paths], dtype=np.bool_)
+    if not readable.any():
+        raise InvalidInput(
+            f"None of the {len(table)} images in '{folder.root}' can be read; the first: "
+            f"{table.paths[0]}: {problems[table.paths[0]]}"
+        )
+    if not readable.all():
+        text = f"{int((~readable).sum())} of {len(table)} images cannot be read and are left out."
+        narrator.tell("note", level="warning", text=text)
+    table = table.where(readable)
+    return table, cache.dataset(table)
+
+
+def open_folder(path: str | Path) -> ImageFolder:
+    """Open an image folder. Raises InvalidInput when there is no such folder."""
+    root = Path(path)
+    if not root.is_dir():
+        came = "a file" if root.is_file() else "nothing"
+        raise InvalidInput(f"Expected a folder of images at '{root}', found {came}.")
+    return ImageFolder(root)
+
+
+def _same_images(table: ImageTable, paths: list[str], folder: ImageFolder) -> ImageTable:
+    row_of = {path: row for row, path in enumerate(table.paths)}
+    missing = [path for path in paths if path not in row_of]
+    if missing:
+        raise InvalidInput(
+            f"{len(missing)} of {len(paths)} images of this run are no longer in "
+            f"'{folder.root}' (first: '{missing[0]}'): put them back, or start a new run."
+        )
+    return table.where(np.array([row_of[path] for path in paths], dtype=np.int64))
+
+
+def _nothing_to_train(folder: ImageFolder, split: str | None) -> str:
+    if split:
+        return f"'{folder.root}' holds no image of split '{split}': choose another split."
+    return f"Expected images below '{folder.root}', found none that can be read."

@@ -1,0 +1,161 @@
+"""A persistent worker that holds one trained method and answers the window's questions.
+
+Only the newest question of a kind is answered: a pointer that is dragged asks faster than a network
+decodes. Questions that were overtaken are answered with "superseded".
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.core.channel import Address, Arrays, Message, receive, send
+from desktop_app.core.images import ImageFolder
+from desktop_app.core.pixels import PixelCache
+from desktop_app.core.runs import Run
+from desktop_app.sdk.capabilities import Decodes, Encodes, Generates, Localizes, Scores
+from desktop_app.sdk.data import Images
+from desktop_app.sdk.errors import InvalidInput, LoupeError, WorkerLost
+from desktop_app.worker.devices import use_threads
+from desktop_app.worker.loading import channels_of, require, trained_method
+from desktop_app.worker.preparation import open_folder
+
+Answer = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+
+
+def serve(run_dir: Path, folder: str, address: Address, device: str, threads: int) -> None:
+    """Answer questions about a run at an address until the window goes away."""
+    listener = address.listen()
+    with listener.accept() as connection:
+        use_threads(threads)
+        try:
+            desk = _Desk(run_dir, folder, device)
+        except LoupeError as problem:
+            send(connection, {"kind": "failed", "problem": str(problem)})
+            return
+        send(connection, {"kind": "ready"})
+        waiting: queue.Queue[Message | None] = queue.Queue()
+        threading.Thread(target=_gather, args=(connection, waiting), daemon=True).start()
+        while (batch := _newest(waiting)) is not None:
+            for message, is_newest in batch:
+                _reply(desk, connection, message, is_newest)
+
+
+def _gather(connection: Connection, waiting: "queue.Queue[Message | None]") -> None:
+    try:
+        while True:
+            waiting.put(receive(connection))
+    except WorkerLost:
+        waiting.put(None)
+
+
+def _newest(waiting: "queue.Queue[Message | None]") -> list[tuple[Message, bool]] | None:
+    """Wait for questions; return all that came and whether each is the newest of its kind."""
+    messages = [waiting.get()]
+    while not waiting.empty():
+        messages.append(waiting.get())
+    came = [message for message in messages if message is not None]
+    if len(came) < len(messages):
+        return None
+    newest = {message.header["kind"]: message.header["number"] for message in came}
+    return [(m, newest[m.header["kind"]] == m.header["number"]) for m in came]
+
+
+def _reply(desk: "_Desk", connection: Connection, message: Message, is_newest: bool) -> None:
+    about = {"kind": message.header["kind"], "number": message.header["number"]}
+    if not is_newest:
+        send(connection, about | {"superseded": True})
+        return
+    try:
+        header, arrays = desk.answer(message)
+    except LoupeError as problem:
+        send(connection, about | {"problem": str(problem)})
+        return
+    except Exception as problem:  # a method of anybody: its failure is told, and the desk stays
+        send(connection, about | {"problem": f"{type(problem).__name__}: {problem}"})
+        return
+    send(connection, about | header, arrays)
+
+
+class _Desk:
+    """A trained method, the folder it looks at, and an answer per kind of question."""
+
+    def __init__(self, run_dir: Path, folder: str, device: str) -> None:
+        self._run = Run.open(run_dir)
+        self._method = trained_method(run_dir, device)
+        self._folder: ImageFolder = open_folder(folder)
+        spec = self._run.spec()
+        self._cache = PixelCache(self._folder, spec.image_size, channels_of(self._run))
+        self._answers: dict[str, Callable[[dict[str, Any], Arrays], Answer]] = {
+            "decode": self._decode,
+            "reconstruct": self._reconstruct,
+            "localize": self._localize,
+            "generate": self._generate,
+            "encode": self._encode,
+            "neighbours": self._neighbours,
+        }
+
+    def answer(self, message: Message) -> Answer:
+        """Return header and arrays that answer a question. Raises LoupeError when it cannot."""
+        kind = message.header["kind"]
+        if kind not in self._answers:
+            raise InvalidInput(f"No question '{kind}'. Known: {', '.join(self._answers)}.")
+        return self._answers[kind](message.header, message.arrays)
+
+    def _images(self, ids: list[int]) -> Images:
+        table = self._folder.table()
+        rows = np.searchsorted(np.sort(table.ids), ids)
+        order = np.argsort(table.ids)
+        table = table.where(order[np.clip(rows, 0, len(table) - 1)])
+        if table.ids.tolist() != list(ids):
+            raise InvalidInput("One of these images is no longer in the folder.")
+        for _ in self._cache.fill(table):
+            pass
+        return self._cache.dataset(table).images(slice(0, len(ids)))
+
+    def _decode(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        require(self._method, Decodes, "make images of latent positions")
+        return {}, {"images": self._method.decode(arrays["latents"])}  # type: ignore[attr-defined]
+
+    def _reconstruct(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        require(self._method, Encodes, "encode images")
+        require(self._method, Decodes, "rebuild images")
+        images = self._images(header["ids"])
+        rebuilt = self._method.decode(self._method.encode(images))  # type: ignore[attr-defined]
+        return {"ids": header["ids"]}, {"images": images, "reconstructions": rebuilt}
+
+    def _localize(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        require(self._method, Localizes, "mark what is unusual")
+        images = self._images(header["ids"])
+        answer = {"images": images, "maps": self._method.localize(images)}  # type: ignore[attr-defined]
+        if isinstance(self._method, Scores):
+            answer["scores"] = self._method.score(images)
+        return {"ids": header["ids"]}, answer
+
+    def _generate(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        require(self._method, Generates, "generate images")
+        images = self._method.generate(header["count"], header["seed"])  # type: ignore[attr-defined]
+        return {}, {"images": images}
+
+    def _encode(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        require(self._method, Encodes, "encode images")
+        latents = self._method.encode(self._images(header["ids"]))  # type: ignore[attr-defined]
+        return {"ids": header["ids"]}, {"latents": latents}
+
+    def _neighbours(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        result = self._run.result(self._folder.key)
+        latents, ids = result.array("latents"), result.array("ids")
+        if latents is None or ids is None:
+            raise InvalidInput("This folder has not been looked at with this run yet: score it.")
+        place = np.flatnonzero(ids == header["id"])
+        if len(place) == 0:
+            raise InvalidInput("This image has not been looked at with this run yet: score it.")
+        distances = np.linalg.norm(latents - latents[place[0]], axis=1)
+        nearest = np.argsort(distances, kind="stable")
+        nearest = nearest[nearest != place[0]][: int(header["k"])]
+        return {"id": header["id"]}, {"ids": ids[nearest], "distances": distances[nearest]}

@@ -1,0 +1,127 @@
+"""Pictures of the present state of a training, of the same few images each time.
+
+By capability: reconstructions, samples, heat maps, and the positions of up to a thousand images for
+the live latent map. Random numbers and modes of the training are left as they were.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.core.files import replaced
+from desktop_app.core.runs import Run
+from desktop_app.sdk.capabilities import Decodes, Encodes, Generates, Localizes, Scores
+from desktop_app.sdk.data import Array, Dataset, as_pixels
+from desktop_app.sdk.errors import LoupeError
+from desktop_app.sdk.events import Latents, Preview
+from desktop_app.sdk.method import Method
+from desktop_app.worker.narrator import Narrator
+
+_PROBES = 8
+_MAP_POINTS = 1000
+_SAMPLES = 16
+
+
+class Snapshots:
+    """Takes pictures on a clock that slows down: never more than a tenth of the time."""
+
+    def __init__(self, run: Run, data: Dataset, ids: NDArray[np.int64], seconds: float) -> None:
+        """`ids` (N,) are the images' numbers in the folder's index."""
+        self._run = run
+        self._seconds = seconds
+        self._ids = ids
+        self._map_rows = _evenly(len(data), _MAP_POINTS)
+        self._probes = data.images(_evenly(len(data), _PROBES))
+        self._data = data
+        self._next = 0.0
+        self._number = 0
+
+    def is_due(self, elapsed: float) -> bool:
+        """Tell whether it is time for the next picture; `elapsed` counts seconds of training."""
+        return elapsed >= self._next
+
+    def take(self, method: Method[Any], step: int, narrator: Narrator) -> None:
+        """Write the pictures of this moment and tell where they are.
+
+        A method that is not ready for one of them yet is passed over.
+        """
+        began = time.monotonic()
+        for name, images, columns in _pictures(method, self._probes):
+            self.write_preview(Preview(name, images, columns), step, narrator)
+        if isinstance(method, Encodes):
+            self._write_latents(method, step, narrator)
+        cost = time.monotonic() - began
+        self._next = narrator.elapsed + max(self._seconds, 10 * cost, 0.02 * narrator.elapsed)
+
+    def write_preview(self, preview: Preview, step: int, narrator: Narrator) -> None:
+        """Write pictures that the method itself drew, or those of `take`."""
+        name = f"{preview.name}-{step:09d}.npz".replace("/", "-").replace(" ", "-")
+        self._save("previews", name, images=as_pixels(preview.images))
+        narrator.tell(
+            "preview",
+            name=preview.name,
+            step=step,
+            file=f"previews/{name}",
+            columns=preview.columns,
+            caption=preview.caption,
+        )
+
+    def write_latents(self, latents: Latents, step: int, narrator: Narrator) -> None:
+        """Write the positions of images; `rows` become numbers in the folder's index."""
+        self._number += 1
+        name = f"{step:09d}.npz"
+        self._save("latents", name, latents=latents.latents, ids=self._ids[latents.rows])
+        narrator.tell("latents", step=step, file=f"latents/{name}")
+
+    def _write_latents(self, method: Encodes, step: int, narrator: Narrator) -> None:
+        try:
+            latents = method.encode(self._data.images(self._map_rows))
+        except LoupeError:
+            return
+        self.write_latents(Latents(latents, self._map_rows), step, narrator)
+
+    def _save(self, folder: str, name: str, **arrays: NDArray[Any]) -> None:
+        with replaced(self._run.path / folder / name) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _pictures(method: Method[Any], probes: Array) -> list[tuple[str, Array, int]]:
+    """Return name, images (N, C, H, W) in [0, 1] and columns of every picture that can be drawn."""
+    pictures = []
+    for draw in (_reconstructions, _samples, _heat_maps):
+        try:
+            picture = draw(method, probes)
+        except LoupeError:
+            continue
+        if picture is not None:
+            pictures.append(picture)
+    return pictures
+
+
+def _reconstructions(method: Method[Any], probes: Array) -> tuple[str, Array, int] | None:
+    if not (isinstance(method, Encodes) and isinstance(method, Decodes)):
+        return None
+    rebuilt = method.decode(method.encode(probes))
+    return "reconstructions", np.concatenate([probes, rebuilt]), len(probes)
+
+
+def _samples(method: Method[Any], probes: Array) -> tuple[str, Array, int] | None:  # noqa: ARG001
+    if not isinstance(method, Generates):
+        return None
+    return "samples", method.generate(_SAMPLES, seed=0), 8
+
+
+def _heat_maps(method: Method[Any], probes: Array) -> tuple[str, Array, int] | None:
+    if not (isinstance(method, Localizes) and isinstance(method, Scores)):
+        return None
+    maps = method.localize(probes)
+    low, high = float(maps.min()), float(maps.max())
+    grey = (maps - low) / max(high - low, 1e-12)
+    pictures = np.repeat(grey[:, None], probes.shape[1], axis=1).astype(np.float32)
+    return "heat maps", np.concatenate([probes, pictures]), len(probes)
+
+
+def _evenly(count: int, most: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))

@@ -1,0 +1,173 @@
+"""Training a run: from its spec to a trained method, with checkpoints, pauses and stops."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.core.runs import KEPT_CHECKPOINTS, JobState, Run
+from desktop_app.core.states import read_about, read_state, write_state
+from desktop_app.core.viewfiles import write_views
+from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.events import Event, Latents, Metrics, Note, Picture, Preview
+from desktop_app.sdk.method import Method
+from desktop_app.worker.applying import Stopped, apply_method, apply_spec
+from desktop_app.worker.commands import Commands
+from desktop_app.worker.devices import chosen_device, device_name, memory, use_threads
+from desktop_app.worker.failures import told_failures
+from desktop_app.worker.loading import new_method
+from desktop_app.worker.narrator import Narrator, Observer, silent
+from desktop_app.worker.ownership import continued, owned
+from desktop_app.worker.preparation import open_folder, training_images
+from desktop_app.worker.snapshots import Snapshots
+
+
+def train(run: Run, commands: Commands | None = None, observe: Observer = silent) -> JobState:
+    """Train a run, or continue it where its last checkpoint stands; return how it ended.
+
+    Whatever goes wrong is told as an event and ends as a state, never as an exception.
+    """
+    commands = commands or Commands()
+    with owned(run, commands), continued(run, observe) as (narrator, checkpoint):
+        narrator.start_clock()
+        with told_failures(narrator, batch_size=run.spec().params.get("batch_size")) as outcome:
+            outcome.state = _Training(run, commands, narrator, checkpoint).state()
+        if outcome.state is JobState.FINISHED:
+            narrator.stop_clock()
+        narrator.state(outcome.state, outcome.detail)
+        return outcome.state
+
+
+class _Training:
+    """One stretch of training, between a start or resume and the next stop."""
+
+    def __init__(
+        self, run: Run, commands: Commands, narrator: Narrator, checkpoint: Path | None
+    ) -> None:
+        self._run = run
+        self._spec = run.spec()
+        self._commands = commands
+        self._narrator = narrator
+        self._checkpoint = checkpoint
+        self._step = int(read_about(checkpoint)["step"]) if checkpoint is not None else 0
+        self._saved = time.monotonic()
+        self._saved_step = self._step
+
+    def state(self) -> JobState:
+        """Prepare, train, and use the trained method; return finished or stopped."""
+        narrator, spec = self._narrator, self._spec
+        narrator.state(JobState.STARTING)
+        device = chosen_device(spec.device)
+        use_threads(spec.threads)
+        method = new_method(spec, device)
+        narrator.tell("device", device=device, name=device_name(device), **memory(device))
+        table, data = training_images(self._run, narrator)
+        if self._checkpoint is not None:
+            method.restore(read_state(self._checkpoint))
+        narrator.state(JobState.RUNNING)
+        if not self._finishes(method, data, table.ids):
+            return JobState.STOPPED
+        write_state(self._run.method_path, method.state(), step=self._step)
+        write_views(self._run.path / "views", method.views())
+        return self._applied(method) if spec.apply_after else JobState.FINISHED
+
+    def _applied(self, method: Method[Any]) -> JobState:
+        """Look at the whole folder with the trained method."""
+        spec, folder = self._spec, open_folder(self._spec.folder)
+        result = self._run.result(folder.key)
+        result.write_spec(apply_spec(self._run, spec.folder, spec.device, spec.threads))
+        try:
+            apply_method(method, self._run, folder, result, self._narrator, commands=self._commands)
+        except Stopped:
+            return JobState.STOPPED
+        return JobState.FINISHED
+
+    def _finishes(self, method: Method[Any], data: Dataset, ids: NDArray[np.int64]) -> bool:
+        """Drive the training to its end; False when it was stopped before."""
+        snapshots = Snapshots(self._run, data, ids, self._spec.preview_seconds)
+        events = method.fit(data)
+        for event in events:
+            self._tell(event, snapshots)
+            if not isinstance(event, Metrics):
+                continue
+            self._step = event.step
+            if snapshots.is_due(self._narrator.elapsed):
+                snapshots.take(method, self._step, self._narrator)
+                self._narrator.tell("memory", **memory(method.device))
+            if time.monotonic() - self._saved > self._spec.checkpoint_seconds:
+                self._save(method, event)
+            if self._obeyed(method, event, snapshots) == "stop":
+                return False
+        snapshots.take(method, self._step, self._narrator)
+        self._save(method, None)
+        return True
+
+    def _obeyed(self, method: Method[Any], event: Metrics, snapshots: Snapshots) -> str | None:
+        """Follow the commands that came; return "stop" when the training must end here."""
+        command = self._commands.next()
+        while command is not None:
+            if command == "checkpoint":
+                self._save(method, event)
+            elif command == "preview":
+                snapshots.take(method, self._step, self._narrator)
+            elif command == "stop":
+                self._narrator.state(JobState.STOPPING)
+                self._save(method, event)
+                return "stop"
+            elif command == "pause" and self._paused(method, event) == "stop":
+                return "stop"
+            command = self._commands.next()
+        return None
+
+    def _paused(self, method: Method[Any], event: Metrics) -> str:
+        """Save, then wait for "resume" or "stop" and return it."""
+        self._save(method, event)
+        self._narrator.stop_clock()
+        self._narrator.state(JobState.PAUSED)
+        command = self._commands.next(timeout=60)
+        while command not in ("resume", "stop"):
+            command = self._commands.next(timeout=60)
+        self._narrator.start_clock()
+        self._narrator.state(JobState.RUNNING if command == "resume" else JobState.STOPPING)
+        return command
+
+    def _save(self, method: Method[Any], event: Metrics | None) -> None:
+        if self._step == self._saved_step and self._checkpoint is not None:
+            return
+        path = self._run.path / "checkpoints" / f"{self._step:012d}"
+        write_state(
+            path,
+            method.state(),
+            step=self._step,
+            epoch=event.epoch if event else None,
+            progress=event.progress if event else 1.0,
+            elapsed=self._narrator.elapsed,
+            events=self._narrator.size(),
+        )
+        self._checkpoint, self._saved_step, self._saved = path, self._step, time.monotonic()
+        for old in self._run.checkpoints()[:-KEPT_CHECKPOINTS]:
+            _remove(old)
+        self._narrator.tell("checkpoint", step=self._step)
+
+    def _tell(self, event: Event, snapshots: Snapshots) -> None:
+        match event:
+            case Metrics():
+                self._narrator.metrics(event)
+            case Note():
+                self._narrator.tell("note", text=event.text, level=event.level)
+            case Preview():
+                snapshots.write_preview(event, self._step, self._narrator)
+            case Latents():
+                snapshots.write_latents(event, self._step, self._narrator)
+            case Picture():
+                self._narrator.tell("view", step=self._step)
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint so that it is never half there under its own name."""
+    hidden = path.with_name(f".{path.name}.old")
+    path.replace(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
