@@ -38,18 +38,18 @@ def writing(path: Path, migrations: Sequence[str]) -> Iterator[sqlite3.Connectio
             raise
 
 
-def is_damaged(path: Path) -> bool:
-    """Say whether a file is there but cannot be read as a database."""
+def discard_if_damaged(path: Path) -> None:
+    """Remove a database that cannot be read, when its content can be made again."""
     if not path.exists():
-        return False
+        return
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
-            answer = connection.execute("PRAGMA quick_check(1)").fetchone()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:  # locked, or no permission: nothing is known
-        return False
+        return
     except sqlite3.DatabaseError:
-        return True
-    return bool(answer != ("ok",))
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            path.with_name(name).unlink(missing_ok=True)
 
 
 def stored(text: str) -> bytes:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from desktop_app.core.complaints import heard_complaints
+from desktop_app.core.integrity import flaw
 from desktop_app.core.modes import (
     CONVERTED_MODES,
     GREY_MODES,
@@ -170,14 +171,18 @@ class _File:
             raise UnreadableImage(f"The image has no pixels ({self.width} x {self.height}).")
         if self.width * self.height > MOST_PIXELS:
             raise UnreadableImage(too_many_pixels(self.width * self.height))
+        if self.image.format in {"JPEG", "MPO"}:
+            _require_jpeg_data(self.width * self.height, stream)
 
     def count_frames(self) -> None:
         """Take note of frames or pages beyond the first, before the pixels are loaded."""
         frames = getattr(self.image, "n_frames", 1)
         if frames == 1 or self.image.format == "MPO":  # a photograph with its own preview
             return
-        kind = "Pages" if self.image.format == "TIFF" else "Animated"
-        self._remarks.append(f"{kind}: the first of {frames} is used.")
+        if self.image.format == "TIFF":
+            self._remarks.append(f"The first of {frames} pages is used.")
+        else:
+            self._remarks.append(f"Animated: the first of {frames} frames is used.")
 
     def loaded(self, at_least: tuple[int, int] | None, grey: bool) -> Image.Image:
         """Return the first frame in mode L, LA, RGB or RGBA, not yet turned upright.
@@ -217,8 +222,7 @@ class _File:
             remarks.append(f"{self.image.mode} colours are converted to RGB.")
         if has_holes(image):
             remarks.append("Transparent parts are laid on white.")
-        if not self._has_its_end():
-            remarks.append("The end of the file is missing, but all pixels could be read.")
+        remarks.append(flaw(self.image.format or "", self._stream))
         remarks += [complaint(warning) for warning in self._heard]
         return [remark for remark in dict.fromkeys(remarks) if remark]
 
@@ -237,13 +241,6 @@ class _File:
             return value
         self._remarks.append(BROKEN_EXIF)
         return 1
-
-    def _has_its_end(self) -> bool:
-        """Say whether the end marker is there, for formats that are decoded without it."""
-        marker = {"PNG": b"IEND", "GIF": b";"}.get(self.image.format or "", b"")
-        self._stream.seek(0, os.SEEK_END)
-        self._stream.seek(max(self._stream.tell() - 4096, 0))  # some programs append to a file
-        return marker in self._stream.read()
 
 
 @contextmanager
@@ -277,6 +274,21 @@ def _require_filled_file(path: Path) -> None:
         raise UnreadableImage("This is not a file.")
     if not found.st_size:
         raise UnreadableImage("The file is empty (0 bytes).")
+
+
+def _require_jpeg_data(pixels: int, stream: BufferedReader | BytesIO) -> None:
+    """Raise UnreadableImage when a JPEG header claims more pixels than its data can hold.
+
+    Pillow paints grey what is missing before a proper end. Every block of 8 x 8 pixels takes at
+    least one bit, so 512 pixels need a byte.
+    """
+    position = stream.tell()
+    length = stream.seek(0, os.SEEK_END)
+    stream.seek(position)
+    if length < pixels // 512:
+        raise UnreadableImage(
+            f"The header claims {pixels / 1e6:,.0f} megapixels, too many for {length:,} bytes."
+        )
 
 
 def _turn(pixels: int) -> AbstractContextManager[object]:

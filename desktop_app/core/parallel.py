@@ -1,6 +1,6 @@
 """Work in threads, with few pieces under way at once, so that a million need no memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TypeVar
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 def done_in_threads(
     work: Callable[[Piece], Result], pieces: Iterable[Piece], workers: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield the results of all pieces as they come; closing the iterator stops after those begun.
 
     Decoders release the interpreter lock: threads suffice.

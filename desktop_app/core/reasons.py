@@ -34,6 +34,8 @@ _SIGNATURES = (
     (b"MM\0*", "TIFF"),
     (b"RIFF", "WEBP"),
     (b"\0\0\0\x0cjP", "JPEG 2000"),
+    (b"P5\n", "PGM"),
+    (b"P6\n", "PPM"),
 )
 """First bytes of image files."""
 

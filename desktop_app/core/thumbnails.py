@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from desktop_app.core.database import is_damaged, reading, writing
+from desktop_app.core.database import discard_if_damaged, reading, writing
 from desktop_app.core.decoding import THUMBNAIL_SIDE, make_thumbnail
 
 __all__ = ["THUMBNAIL_SIDE", "Thumbnails", "make_thumbnail"]
@@ -18,8 +18,7 @@ class Thumbnails:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if is_damaged(path):
-            path.unlink()
+        discard_if_damaged(path)
 
     def get(self, image_id: int) -> bytes | None:
         """Return the picture of an image, or None while there is none."""

@@ -6,6 +6,7 @@ Shapes: N images, D latent dimensions, H rows, W columns.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from desktop_app.worker.failures import told_failures
 from desktop_app.worker.loading import channels_of, trained_method
 from desktop_app.worker.narrator import Narrator, Observer, silent
 from desktop_app.worker.ownership import owned
-from desktop_app.worker.preparation import decoded, open_folder
+from desktop_app.worker.preparation import decoded
 
 _BATCH = 32
 
@@ -65,7 +66,7 @@ def apply(
             narrator.state(JobState.RUNNING)
             use_threads(spec.threads)
             method = trained_method(run.path, chosen_device(spec.device))
-            folder = open_folder(spec.folder)
+            folder = ImageFolder(Path(spec.folder))
             try:
                 apply_method(method, run, folder, result, narrator, commands=commands)
                 outcome.state = JobState.FINISHED

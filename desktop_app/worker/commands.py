@@ -40,31 +40,31 @@ class CommandServer:
         self.address = Address.new()
         self._commands = commands
         self._listener: Listener = self.address.listen()
-        self._closed = False
+        self._closed = threading.Event()
         threading.Thread(target=self._accept, name="command server", daemon=True).start()
 
     def close(self) -> None:
         """Listen no longer."""
-        self._closed = True
+        self._closed.set()
         self._listener.close()
 
     def _accept(self) -> None:
-        while not self._closed:
+        while not self._closed.is_set():
             try:
                 connection = self._listener.accept()
             except Exception:  # a stranger without the key, a half-open connection, or the end
-                if self._closed:
+                if self._closed.is_set():
                     return
                 continue
             threading.Thread(target=self._follow, args=(connection,), daemon=True).start()
 
     def _follow(self, connection: Connection) -> None:
-        known = get_args(Command)
+        known: dict[str, Command] = {name: name for name in get_args(Command)}
         try:
             while True:
-                command = receive(connection).header.get("command")
-                if command in known:
+                command = known.get(str(receive(connection).header.get("command")))
+                if command is not None:
                     self._commands.put(command)
-                send(connection, {"taken": command in known, "command": command})
+                send(connection, {"taken": command is not None})
         except WorkerLost:
             self._commands.put("checkpoint")

@@ -37,7 +37,9 @@ def continued(run: Run, observe: Observer) -> Iterator[tuple[Narrator, Path | No
     """
     checkpoint = latest_checkpoint(run)
     about = read_about(checkpoint) if checkpoint is not None else {"events": 0, "elapsed": 0.0}
-    with Narrator(run, observe, size=about["events"], elapsed=about["elapsed"]) as narrator:
+    with Narrator(
+        run, observe, size=int(about["events"]), elapsed=float(about["elapsed"])
+    ) as narrator:
         yield narrator, checkpoint
 
 

@@ -19,15 +19,17 @@ def training_images(run: Run, narrator: Narrator) -> tuple[ImageTable, Dataset]:
     Raises InvalidInput when there is none, or when one of an interrupted run is gone.
     """
     spec, known = run.spec(), run.data()
-    folder = open_folder(spec.folder)
+    folder = ImageFolder(Path(spec.folder))
     narrator.progress("Listing images", 0, 1)
     table = folder.list_files()
     if known is not None:
         table = _same_images(table, known["paths"], folder)
         return decoded(folder, table, spec.image_size, int(known["channels"]), narrator)
+    if not spec.channels:
+        for done, total in folder.probe():
+            narrator.progress("Looking into images", done, total)
+        table = folder.table()
     table = table.where(folder.training_rows(table, spec.split))
-    if len(table) == 0:
-        raise InvalidInput(_nothing_to_train(folder, spec.split))
     channels = spec.channels or natural_channels(table)
     table, data = decoded(folder, table, spec.image_size, channels, narrator)
     run.write_data({"folder_key": folder.key, "channels": channels, "paths": table.paths})
@@ -50,21 +52,14 @@ def decoded(
         raise InvalidInput(
             f"None of the {len(table)} images in '{folder.root}' can be read; the first: "
             f"{table.paths[0]}: {problems[table.paths[0]]}"
+            if len(table)
+            else f"The folder '{folder.root}' holds no images that can be read."
         )
     if not readable.all():
         text = f"{int((~readable).sum())} of {len(table)} images cannot be read and are left out."
         narrator.tell("note", level="warning", text=text)
     table = table.where(readable)
     return table, cache.dataset(table)
-
-
-def open_folder(path: str | Path) -> ImageFolder:
-    """Open an image folder. Raises InvalidInput when there is no such folder."""
-    root = Path(path)
-    if not root.is_dir():
-        came = "a file" if root.is_file() else "nothing"
-        raise InvalidInput(f"Expected a folder of images at '{root}', found {came}.")
-    return ImageFolder(root)
 
 
 def _same_images(table: ImageTable, paths: list[str], folder: ImageFolder) -> ImageTable:
@@ -76,9 +71,3 @@ def _same_images(table: ImageTable, paths: list[str], folder: ImageFolder) -> Im
             f"'{folder.root}' (first: '{missing[0]}'): put them back, or start a new run."
         )
     return table.where(np.array([row_of[path] for path in paths], dtype=np.int64))
-
-
-def _nothing_to_train(folder: ImageFolder, split: str | None) -> str:
-    if split:
-        return f"'{folder.root}' holds no image of split '{split}': choose another split."
-    return f"Expected images below '{folder.root}', found none that can be read."

@@ -23,7 +23,6 @@ from desktop_app.sdk.data import Images
 from desktop_app.sdk.errors import InvalidInput, LoupeError, WorkerLost
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.loading import channels_of, require, trained_method
-from desktop_app.worker.preparation import open_folder
 
 Answer = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
@@ -88,7 +87,7 @@ class _Desk:
     def __init__(self, run_dir: Path, folder: str, device: str) -> None:
         self._run = Run.open(run_dir)
         self._method = trained_method(run_dir, device)
-        self._folder: ImageFolder = open_folder(folder)
+        self._folder = ImageFolder(Path(folder))
         spec = self._run.spec()
         self._cache = PixelCache(self._folder, spec.image_size, channels_of(self._run))
         self._answers: dict[str, Callable[[dict[str, Any], Arrays], Answer]] = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from desktop_app.core.images import ImageFolder
 from desktop_app.core.runs import KEPT_CHECKPOINTS, JobState, Run
 from desktop_app.core.states import read_about, read_state, write_state
 from desktop_app.core.viewfiles import write_views
@@ -21,7 +22,7 @@ from desktop_app.worker.failures import told_failures
 from desktop_app.worker.loading import new_method
 from desktop_app.worker.narrator import Narrator, Observer, silent
 from desktop_app.worker.ownership import continued, owned
-from desktop_app.worker.preparation import open_folder, training_images
+from desktop_app.worker.preparation import training_images
 from desktop_app.worker.snapshots import Snapshots
 
 
@@ -76,7 +77,7 @@ class _Training:
 
     def _applied(self, method: Method[Any]) -> JobState:
         """Look at the whole folder with the trained method."""
-        spec, folder = self._spec, open_folder(self._spec.folder)
+        spec, folder = self._spec, ImageFolder(Path(self._spec.folder))
         result = self._run.result(folder.key)
         result.write_spec(apply_spec(self._run, spec.folder, spec.device, spec.threads))
         try:

@@ -29,39 +29,40 @@ def chip(surface: Surface, severity: float, noise: Noise, random: Random) -> Fie
     edge = int(random.integers(4))  # top, bottom, left, right
     edge_point = [(along, -1.0), (along, 1.0), (-1.0, along), (1.0, along)][edge]
     column, row = surface.camera.to_picture(*edge_point)
-    radius = _between(6, 27, severity) * random.uniform(0.9, 1.15)
+    radius = _between(10, 34, severity) * random.uniform(0.9, 1.15)
     x, y = _offsets(column, row, surface.camera.angle + (np.pi / 2 if edge > 1 else 0))
     ragged = 0.30 * radius * noise.cut(24.0, WORK, random) + 1.5 * noise.cut(8.0, WORK, random)
     depth = radius - np.hypot(x / random.uniform(1.0, 2.1), y) + ragged
     broken = _ramp(depth, 1.6) * _ramp(-surface.outside, 1.6)
-    texture = 1 + 0.16 * noise.cut(2.5, WORK, random) + 0.14 * noise.cut(1.0, WORK, random)
+    texture = 1 + 0.09 * noise.cut(8.0, WORK, random) + 0.10 * noise.cut(1.0, WORK, random)
     pale_rim = np.exp(-np.abs(depth - 1.5) / 2.5)[..., None]  # the broken glaze itself
     clay = CLAY * (random.uniform(1.0, 1.5) * texture)[..., None]
     clay += 0.5 * pale_rim * (GLAZE - clay)
     surface.blend(clay.astype(np.float32), broken)
-    shell = np.clip(depth, 0, 0.55 * radius)
-    surface.height -= broken * (0.55 * shell + 0.5 * noise.cut(2.5, WORK, random))
+    hollow = 2.0 + 0.8 * radius * (1 - np.exp(-np.maximum(depth, 0) / (0.45 * radius)))
+    rough = 1.5 * noise.cut(8.0, WORK, random) + 0.25 * noise.cut(2.5, WORK, random)
+    surface.height -= gaussian_filter(broken, 1.0) * (hollow + rough)
     surface.gloss *= 1 - broken
     missing = np.clip(depth, 0, 0.7 * radius) * random.uniform(0.1, 0.45)  # the edge recedes
     surface.outside += missing.astype(np.float32)
     return broken
 
 
-def crack(surface: Surface, severity: float, noise: Noise, random: Random) -> Field:
+def crack(surface: Surface, severity: float, _: Noise, random: Random) -> Field:
     """Tear the glaze along a jagged line that may fork, darkened by dirt."""
     start = _place(surface, random, reach=0.95 if severity > 0.5 else 0.6)
     heading = np.arctan2(WORK / 2 - start[1], WORK / 2 - start[0]) + random.normal(0, 0.5)
-    length = _between(70, 330, severity) * random.uniform(0.85, 1.15)
+    length = _between(90, 360, severity) * random.uniform(0.85, 1.15)
     path = _walk(start, heading, length, bend=0.012, jitter=0.5, random=random)
     paths = [path]
-    for _ in range(int(random.integers(0, 3)) if severity > 0.3 else 0):
+    for _fork in range(int(random.integers(0, 3)) if severity > 0.3 else 0):
         fork = int(random.uniform(0.25, 0.8) * len(path))
         turned = heading + random.choice([-1, 1]) * random.uniform(0.4, 0.9)
         part = length * random.uniform(0.15, 0.4)
         paths.append(_walk(path[fork], turned, part, bend=0.012, jitter=0.5, random=random))
-    width = _between(1.3, 2.3, severity)
+    width = _between(1.6, 4.4, severity)
     line = _on_tile(surface, _drawn([(p, _tapered(len(p), width)) for p in paths]))
-    strength = _between(0.42, 0.95, severity)
+    strength = _between(0.60, 0.97, severity)
     surface.blend(DIRT, (line * strength).astype(np.float32))
     halo = gaussian_filter(line, 2.5)
     surface.blend(CLAY * 1.2, 0.25 * severity * halo)
@@ -70,19 +71,19 @@ def crack(surface: Surface, severity: float, noise: Noise, random: Random) -> Fi
     return _ramp(line + halo - 0.35, 0.3)
 
 
-def hair(surface: Surface, severity: float, noise: Noise, random: Random) -> Field:
+def hair(surface: Surface, severity: float, _: Noise, random: Random) -> Field:
     """Leave a hair or fibre on the tile, with its thin shadow."""
     start = _place(surface, random, reach=0.75)
     heading = random.uniform(0, 2 * np.pi)
-    length = _between(60, 240, severity) * random.uniform(0.8, 1.2)
+    length = _between(80, 330, severity) * random.uniform(0.8, 1.2)
     path = _walk(start, heading, length, bend=0.045, jitter=0.0, random=random)
-    width = _between(1.1, 2.4, severity)
+    width = _between(1.6, 4.2, severity)
     line = _on_tile(surface, _drawn([(path, _tapered(len(path), width))]))
     shadow = gaussian_filter(np.roll(line, (3, 2), axis=(0, 1)), 1.6)
     surface.albedo *= (1 - 0.35 * shadow)[..., None]
     tones = np.array([[0.035, 0.025, 0.02], [0.12, 0.07, 0.035], [0.30, 0.22, 0.14]])
     color = tones[random.integers(3)].astype(np.float32)
-    surface.blend(color, (line * _between(0.55, 0.95, severity)).astype(np.float32))
+    surface.blend(color, (line * _between(0.65, 0.97, severity)).astype(np.float32))
     surface.height += 0.8 * gaussian_filter(line, 0.8)
     surface.gloss *= 1 - 0.6 * line
     return _ramp(line - 0.25, 0.3)
@@ -91,18 +92,20 @@ def hair(surface: Surface, severity: float, noise: Noise, random: Random) -> Fie
 def pinhole(surface: Surface, severity: float, noise: Noise, random: Random) -> Field:
     """Burst small bubbles in the glaze: craters with a bright rim and a dark bottom."""
     middle = _place(surface, random, reach=0.8)
-    count = int(random.integers(1, 3)) + int(round(4 * severity * random.random()))
+    count = int(random.integers(1, 3)) + round(4 * severity * random.random())
     crater = np.zeros((WORK, WORK), np.float32)
     rim = np.zeros((WORK, WORK), np.float32)
     for _ in range(count):
         column, row = np.array(middle) + random.normal(0, 14, 2) * (count > 1)
-        radius = _between(2.6, 7.5, severity) * random.uniform(0.65, 1.2)
+        radius = _between(3.4, 11, severity) * random.uniform(0.65, 1.2)
         x, y = _offsets(column, row, random.uniform(0, np.pi))
         distance = np.hypot(x, 1.15 * y) + 0.25 * noise.cut(2.5, WORK, random)
         crater = np.maximum(crater, _ramp(radius - distance, 1.4))
         rim = np.maximum(rim, np.exp(-(((distance - 1.25 * radius) / (0.35 * radius)) ** 2)))
     crater, rim = _on_tile(surface, crater), _on_tile(surface, rim)
-    surface.blend(CLAY * random.uniform(0.35, 0.9), crater * np.float32(_between(0.5, 0.95, severity)))
+    surface.blend(
+        CLAY * random.uniform(0.35, 0.9), crater * np.float32(_between(0.5, 0.95, severity))
+    )
     surface.height += 1.6 * rim - 3.5 * gaussian_filter(crater, 1.0)
     surface.gloss *= 1 - 0.9 * crater
     return _ramp(np.maximum(crater, rim) - 0.45, 0.2)
@@ -112,18 +115,18 @@ def scratch(surface: Surface, severity: float, noise: Noise, random: Random) -> 
     """Drag something hard over the glaze: long, straight, interrupted, without gloss."""
     start = _place(surface, random, reach=0.75)
     heading = random.uniform(0, 2 * np.pi)
-    length = _between(90, 360, severity) * random.uniform(0.8, 1.2)
-    strokes = []
+    length = _between(110, 400, severity) * random.uniform(0.8, 1.2)
+    strokes: list[tuple[Points, Points]] = []
     for _ in range(1 + int(random.integers(0, 3) * (severity > 0.4))):
         offset = np.array(start) + random.normal(0, 4, 2) * (len(strokes) > 0)
         path = _walk(offset, heading, length, bend=0.006, jitter=0.01, random=random)
         pressure = 0.75 + 0.5 * np.sin(np.linspace(0, random.uniform(4, 14), len(path)))
-        width = _between(1.2, 2.6, severity) * np.clip(pressure, 0, 1)
+        width = _between(1.7, 4.6, severity) * np.clip(pressure, 0, 1)
         strokes.append((path, width * _tapered(len(path), 1.0)))
     line = _on_tile(surface, _drawn(strokes))
     line *= np.clip(0.9 + 0.35 * noise.cut(2.5, WORK, random), 0.2, 1)
-    tone = np.array([0.62, 0.60, 0.56] if random.random() < 0.5 else [0.16, 0.15, 0.15])
-    surface.blend(tone.astype(np.float32), line * np.float32(_between(0.38, 0.92, severity)))
+    tone = np.array([0.46, 0.42, 0.38] if random.random() < 0.5 else [0.16, 0.15, 0.15])
+    surface.blend(tone.astype(np.float32), line * np.float32(_between(0.50, 0.95, severity)))
     surface.height -= 1.2 * gaussian_filter(line, 0.8)
     surface.gloss *= 1 - 0.9 * line
     return _ramp(line - 0.2, 0.3)
@@ -132,7 +135,7 @@ def scratch(surface: Surface, severity: float, noise: Noise, random: Random) -> 
 def splash(surface: Surface, severity: float, noise: Noise, random: Random) -> Field:
     """Drop cobalt where the painter did not mean it, with satellites."""
     column, row = _place(surface, random, reach=0.8)
-    radius = _between(4.5, 17, severity) * random.uniform(0.85, 1.15)
+    radius = _between(6, 24, severity) * random.uniform(0.85, 1.15)
     drops = [(column, row, radius)]
     for _ in range(int(random.integers(0, 5))):
         angle, away = random.uniform(0, 2 * np.pi), radius * random.uniform(1.4, 3.2)
@@ -145,7 +148,7 @@ def splash(surface: Surface, severity: float, noise: Noise, random: Random) -> F
     inside = inside + 0.07 * radius * noise.cut(8.0, WORK, random)
     drop = _on_tile(surface, _ramp(inside, 2.0))
     pooled = drop * (0.75 + 0.6 * np.exp(-np.abs(inside) / 2.5))
-    thickness = pooled * _between(0.28, 1.0, severity)
+    thickness = pooled * _between(0.35, 1.1, severity)
     surface.albedo *= np.exp(-thickness[..., None] * COBALT)
     return _ramp(drop - 0.3, 0.3)
 
@@ -153,7 +156,7 @@ def splash(surface: Surface, severity: float, noise: Noise, random: Random) -> F
 def stain(surface: Surface, severity: float, noise: Noise, random: Random) -> Field:
     """Let a dirty liquid dry on the tile: a soft wash with a darker tide line."""
     column, row = _place(surface, random, reach=0.7)
-    radius = _between(22, 62, severity) * random.uniform(0.85, 1.15)
+    radius = _between(26, 76, severity) * random.uniform(0.85, 1.15)
     x, y = _offsets(column, row, random.uniform(0, np.pi))
     ragged = radius * (0.16 * noise.cut(24.0, WORK, random) + 0.04 * noise.cut(8.0, WORK, random))
     inside = radius - np.hypot(x, y * random.uniform(1.0, 1.6)) + ragged
@@ -161,7 +164,7 @@ def stain(surface: Surface, severity: float, noise: Noise, random: Random) -> Fi
     tide = np.exp(-np.abs(inside - 2) / 3.0)
     cloudy = np.clip(0.8 + 0.22 * noise.cut(24.0, WORK, random), 0.2, 1.4)
     tones = np.array([[0.35, 0.75, 1.35], [0.55, 0.60, 0.70], [0.75, 0.45, 0.85]])
-    strength = _between(0.11, 0.55, severity)
+    strength = _between(0.18, 0.85, severity)
     absorbed = wash * (cloudy + 0.9 * tide) * strength
     surface.albedo *= np.exp(-absorbed[..., None] * tones[random.integers(3)]).astype(np.float32)
     surface.gloss *= 1 - 0.5 * wash
@@ -179,7 +182,8 @@ def _between(low: float, high: float, share: float) -> float:
 
 def _ramp(value: Field, width: float) -> Field:
     """Return 0 below and 1 above zero with a soft step of that width."""
-    return np.clip(value / width + 0.5, 0, 1).astype(np.float32)
+    ramp: Field = np.clip(value / width + 0.5, 0, 1)
+    return ramp.astype(np.float32)
 
 
 def _on_tile(surface: Surface, coverage: Field) -> Field:
@@ -215,13 +219,15 @@ def _walk(
     jerks = random.normal(0, jitter, steps)[pieces] if jitter else 0.0
     directions = heading + np.cumsum(curvature) + jerks
     moves = np.stack([np.cos(directions), np.sin(directions)], axis=1)
-    return np.asarray(start) + np.cumsum(moves, axis=0)
+    points: Points = np.asarray(start) + np.cumsum(moves, axis=0)
+    return points
 
 
 def _tapered(count: int, width: float) -> Points:
     """Return widths (T,) that run thin at both ends."""
     along = np.linspace(0, 1, count)
-    return width * np.clip(np.minimum(along, 1 - along) * 8, 0.35, 1)
+    widths: Points = width * np.clip(np.minimum(along, 1 - along) * 8, 0.35, 1)
+    return widths
 
 
 def _drawn(strokes: list[tuple[Points, Points]]) -> Field:

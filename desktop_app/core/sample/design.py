@@ -7,9 +7,8 @@ these units; the result is how thickly each pigment lies, from which the glaze i
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+from desktop_app.core.sample.noise import Field
 
 POOL = 0.016
 """How far from its outline a wash of pigment darkens."""
@@ -121,7 +120,8 @@ def _dots_around(
     x: Field, y: Field, count: int, turn: float, middle: float, radius: float
 ) -> Field:
     along, across = _folded(x, y, count, turn)
-    return np.hypot(along - middle, across) - np.float32(radius)
+    distance: Field = np.hypot(along - middle, across)
+    return distance - radius
 
 
 def _folded(x: Field, y: Field, count: int, turn: float) -> tuple[Field, Field]:

@@ -13,7 +13,6 @@ there. What is half-written or of an older version is made again.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -21,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ VERSION = 1
 """Raise when the pictures change, so that samples made before are made again."""
 MANIFEST = "sample.json"
 DEFECT_NAMES = tuple(DEFECTS)
+TRAINING_TILES = 160
+TEST_TILES = 40
+TILES_PER_DEFECT = 12
 PIGMENT_SIZE = 1536
 """Rows and columns at which the decoration is drawn."""
 STALE_AFTER_S = 3600.0
@@ -75,13 +78,14 @@ def write_sample(target: Path, seed: int = 0, progress: Progress | None = None) 
     target.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{target.name}.unfinished-"
     _remove_stale(target.parent, prefix)
-    unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+    workshop = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     try:
-        _write_pictures(unfinished, seed, progress or _ignore)
-        _write_manifest(unfinished, seed)
-        _move_into_place(unfinished, target, seed)
+        fresh = workshop / "fresh"
+        _write_pictures(fresh, seed, progress or _ignore)
+        _write_manifest(fresh, seed)
+        _exchange(target, fresh, workshop / "outdated", seed)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(workshop, ignore_errors=True)
     return target
 
 
@@ -97,13 +101,14 @@ def is_complete(target: Path, seed: int = 0) -> bool:
 
 
 def _pictures(seed: int) -> list[_Picture]:
-    good = [_Picture("train", "good", number, 0.0) for number in range(160)]
-    good += [_Picture("test", "good", number, 0.0) for number in range(40)]
+    good = [_Picture("train", "good", number, 0.0) for number in range(TRAINING_TILES)]
+    good += [_Picture("test", "good", number, 0.0) for number in range(TEST_TILES)]
     random = np.random.default_rng([seed, 1])
+    severities = np.linspace(0.0, 1.0, TILES_PER_DEFECT)
     return good + [
         _Picture("test", label, number, float(severity))
         for label in DEFECT_NAMES
-        for number, severity in enumerate(random.permutation(np.linspace(0.0, 1.0, 12)))
+        for number, severity in enumerate(random.permutation(severities))
     ]
 
 
@@ -133,7 +138,7 @@ def _taken(
     return photograph(surface, noise, random), mask
 
 
-def _save(path: Path, image: Image.Image, **options: int) -> None:
+def _save(path: Path, image: Image.Image, **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, **options)
 
@@ -147,7 +152,7 @@ def _write_manifest(folder: Path, seed: int) -> None:
     (folder / MANIFEST).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def _manifest(folder: Path) -> dict[str, object]:
+def _manifest(folder: Path) -> dict[str, Any]:
     """Return what the manifest says, or nothing where there is none that can be read."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -162,8 +167,7 @@ def _require_replaceable(target: Path) -> None:
         return
     if not target.is_dir():
         raise InvalidInput(f"The sample needs a folder; {target} is a file. Choose another place.")
-    files = _manifest(target).get("files", {})
-    known = {MANIFEST, *files}
+    known = {MANIFEST, *_manifest(target).get("files", {})}
     for path in _files(target):
         name = path.relative_to(target).as_posix()
         if name not in known:
@@ -173,13 +177,11 @@ def _require_replaceable(target: Path) -> None:
             )
 
 
-def _move_into_place(unfinished: Path, target: Path, seed: int) -> None:
+def _exchange(target: Path, fresh: Path, outdated: Path, seed: int) -> None:
     if target.exists():
-        outdated = Path(tempfile.mkdtemp(prefix=f".{target.name}.unfinished-", dir=target.parent))
-        os.replace(target, outdated / "old")
-        shutil.rmtree(outdated, ignore_errors=True)
+        target.replace(outdated)
     try:
-        os.replace(unfinished, target)
+        fresh.replace(target)
     except OSError:
         if not is_complete(target, seed):  # another process may have been faster
             raise

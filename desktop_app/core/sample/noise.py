@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]
+"""A field of single precision, (rows, columns) or (rows, columns, colours)."""
 
 SCALES = (1.0, 2.5, 8.0, 24.0, 70.0)
 """Standard deviations of the blur that makes each field, in work pixels."""
@@ -30,7 +33,8 @@ class Noise:
             self.fields[scale] = (field / field.std()).astype(np.float32)
 
     def cut(self, scale: float, size: int, random: np.random.Generator) -> Field:
-        """Return a field (size, size) from a random place, turned at random."""
+        """Return a field (size, size) from a random place, mirrored at random."""
         row, column = random.integers(0, SIDE - size, 2)
         piece = self.fields[scale][row : row + size, column : column + size]
-        return np.ascontiguousarray(np.rot90(piece, int(random.integers(4))))
+        upwards, leftwards = random.choice([1, -1], 2)
+        return np.ascontiguousarray(piece[::upwards, ::leftwards])

@@ -49,12 +49,12 @@ class Camera:
     @classmethod
     def draw(cls, random: np.random.Generator) -> Camera:
         """Place a tile as a belt would bring it: nearly straight, nearly centred."""
-        column, row = WORK / 2 + random.normal(0, 3.0, 2)
+        column, row = WORK / 2 + random.normal(0, 1.0, 2)
         return cls(
-            angle=float(random.normal(0, 0.012)),
+            angle=float(random.normal(0, 0.004)),
             column=float(column),
             row=float(row),
-            half=float(HALF_TILE * (1 + random.normal(0, 0.008))),
+            half=float(HALF_TILE * (1 + random.normal(0, 0.003))),
         )
 
     def on_tile(self) -> tuple[Field, Field]:
@@ -74,7 +74,7 @@ class Camera:
 class Surface:
     """What lies in front of the camera before light falls on it; arrays of (WORK, WORK)."""
 
-    albedo: NDArray[np.float32]
+    albedo: Field
     """Share of light scattered back in red, green and blue, (WORK, WORK, 3)."""
     height: Field
     """Relief in work pixels."""
@@ -84,7 +84,7 @@ class Surface:
     """Signed distance to the tile's outline in work pixels, negative on the tile."""
     camera: Camera
 
-    def blend(self, color: NDArray[np.float32], coverage: Field) -> None:
+    def blend(self, color: Field, coverage: Field) -> None:
         """Paint a colour (3,) or (WORK, WORK, 3) over the albedo where coverage is 1."""
         self.albedo += coverage[..., None] * (color - self.albedo)
 
@@ -107,9 +107,7 @@ def tile_surface(
     return surface
 
 
-def photograph(
-    surface: Surface, noise: Noise, random: np.random.Generator
-) -> NDArray[np.uint8]:
+def photograph(surface: Surface, noise: Noise, random: np.random.Generator) -> NDArray[np.uint8]:
     """Light a surface and take its picture (PICTURE, PICTURE, 3)."""
     light = _lit(surface, noise, random)
     light = halved(light)
@@ -137,18 +135,18 @@ def _painted_albedo(
     pigments: tuple[Field, Field],
     noise: Noise,
     random: np.random.Generator,
-) -> NDArray[np.float32]:
+) -> Field:
     """Return the colour of the glaze (WORK, WORK, 3) with an unsteady hand's decoration."""
     size = len(pigments[0])
-    wobble = 1.3 / HALF_TILE
+    wobble = 0.8 / HALF_TILE
     rows = (y + wobble * noise.cut(24.0, WORK, random) + 1) * (size / 2)
     columns = (x + wobble * noise.cut(24.0, WORK, random) + 1) * (size / 2)
     nearest = np.clip(rows, 0, size - 1).astype(np.int32) * size
     nearest += np.clip(columns, 0, size - 1).astype(np.int32)
-    hand = 1 + 0.10 * noise.cut(8.0, WORK, random) + 0.10 * noise.cut(70.0, WORK, random)
+    hand = 1 + 0.07 * noise.cut(8.0, WORK, random) + 0.06 * noise.cut(70.0, WORK, random)
     hand *= 1 + 0.05 * noise.cut(1.0, WORK, random) + 0.06 * noise.cut(2.5, WORK, random)
     cobalt, ochre = (
-        np.maximum(pigment.ravel()[nearest] * hand * random.uniform(0.88, 1.12), 0)
+        np.maximum(pigment.ravel()[nearest] * hand * random.uniform(0.94, 1.06), 0)
         for pigment in pigments
     )
     body = 1 + 0.012 * noise.cut(24.0, WORK, random)
@@ -175,7 +173,7 @@ def _window(column: float, row: float, reach: int) -> tuple[slice, slice]:
     return slice(top, int(row) + reach + 1), slice(left, int(column) + reach + 1)
 
 
-def _lit(surface: Surface, noise: Noise, random: np.random.Generator) -> NDArray[np.float32]:
+def _lit(surface: Surface, noise: Noise, random: np.random.Generator) -> Field:
     """Return the light that reaches the camera, (WORK, WORK, 3)."""
     steps = np.arange(WORK, dtype=np.float32) / WORK - 0.5
     across, down = steps[None, :], steps[:, None]
@@ -183,7 +181,8 @@ def _lit(surface: Surface, noise: Noise, random: np.random.Generator) -> NDArray
     towards = 0.62 * math.cos(azimuth), 0.62 * math.sin(azimuth)
     falloff = 1 + random.normal(0.50, 0.09) * (across * towards[0] + down * towards[1]) / 0.62
     vignette = 1 - 0.35 * (across**2 + down**2)
-    slope_y, slope_x = np.gradient(surface.height)
+    slope_x: Field = np.gradient(surface.height, axis=1)
+    slope_y: Field = np.gradient(surface.height, axis=0)
     facing = np.clip(1 - (slope_x * towards[0] + slope_y * towards[1]), 0.15, 2.5)
     facing = facing / np.sqrt(1 + slope_x**2 + slope_y**2)
     tile = surface.albedo * (falloff * vignette * facing)[..., None]
@@ -192,7 +191,8 @@ def _lit(surface: Surface, noise: Noise, random: np.random.Generator) -> NDArray
     on_tile = np.clip(0.5 - surface.outside / 1.6, 0, 1)[..., None]
     exposure = random.normal(0.80, 0.03)
     warmth = [1 + random.normal(0, 0.012), 1.0, 1 + random.normal(0, 0.018)]
-    return (belt + on_tile * (tile - belt)) * np.array(warmth, np.float32) * exposure
+    seen: Field = belt + on_tile * (tile - belt)
+    return seen * (np.array(warmth, np.float32) * exposure)
 
 
 def _reflection(
@@ -204,7 +204,8 @@ def _reflection(
     seen = down + tilt * across + 1.9 * slope_y + 0.6 * slope_x - lamp
     room = 0.018 + 0.02 * np.clip(slope_x + slope_y, -1, 1)
     glint = np.exp(-((slope_x + 0.55) ** 2 + (slope_y + 0.75) ** 2) / 0.05)
-    return 0.20 * np.exp(-((seen / 0.13) ** 2)) + room + 0.9 * glint
+    mirrored: Field = 0.20 * np.exp(-((seen / 0.13) ** 2)) + room + 0.9 * glint
+    return mirrored
 
 
 def _belt(
@@ -213,7 +214,7 @@ def _belt(
     towards: tuple[float, float],
     noise: Noise,
     random: np.random.Generator,
-) -> NDArray[np.float32]:
+) -> Field:
     """Return the rubber belt around the tile, in the tile's shadow where that falls."""
     texture = 1 + 0.22 * noise.cut(1.0, WORK, random) + 0.10 * noise.cut(8.0, WORK, random)
     rows = np.arange(WORK, dtype=np.float32)[:, None] + random.uniform(0, 14)
@@ -223,10 +224,11 @@ def _belt(
     shade = _outline(x + 16 * towards[0] / half, y + 16 * towards[1] / half, half)
     shadow = 1 - 0.75 * np.clip(0.5 - shade / 26, 0, 1)
     near = 1 - 0.6 * np.exp(-np.maximum(surface.outside, 0) / 6)
-    return BELT * (texture * ribs * irradiance * shadow * near)[..., None]
+    light: Field = texture * ribs * irradiance * shadow * near
+    return BELT * light[..., None]
 
 
-def _developed(light: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.uint8]:
+def _developed(light: Field, random: np.random.Generator) -> NDArray[np.uint8]:
     """Return the picture (PICTURE, PICTURE, 3) a small industrial camera makes of light."""
     shot_and_read = np.sqrt(np.maximum(light, 0) * 1.1e-4 + 4e-6)
     light = light + shot_and_read * random.standard_normal(light.shape, dtype=np.float32)

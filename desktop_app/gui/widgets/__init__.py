@@ -3,7 +3,13 @@
 from desktop_app.gui.widgets.badge import Badge
 from desktop_app.gui.widgets.elided import ElidedLabel
 from desktop_app.gui.widgets.empty_state import EmptyState
-from desktop_app.gui.widgets.fields import SearchField, SliderField
+from desktop_app.gui.widgets.fields import (
+    ChoiceField,
+    NumberField,
+    SearchField,
+    SliderField,
+    WholeNumberField,
+)
 from desktop_app.gui.widgets.images import ImageLabel, image_from_array
 from desktop_app.gui.widgets.legend import ColourBar, Legend, LegendEntry
 from desktop_app.gui.widgets.names import named
@@ -14,6 +20,7 @@ from desktop_app.gui.widgets.toast import Toast, ToastHost
 
 __all__ = [
     "Badge",
+    "ChoiceField",
     "CollapsibleSection",
     "ColourBar",
     "ElidedLabel",
@@ -21,6 +28,7 @@ __all__ = [
     "ImageLabel",
     "Legend",
     "LegendEntry",
+    "NumberField",
     "Readout",
     "ReadoutRow",
     "SearchField",
@@ -30,6 +38,7 @@ __all__ = [
     "SliderField",
     "Toast",
     "ToastHost",
+    "WholeNumberField",
     "image_from_array",
     "named",
 ]

@@ -1,0 +1,34 @@
+"""The command line. Arguments are parsed before Qt or torch is imported.
+
+Exit codes: 0 success, 1 an error told in one sentence, 2 wrong usage, 130 interrupted.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from desktop_app.cli.parser import parsed
+from desktop_app.sdk.errors import LoupeError
+
+INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments ask for and return the exit code."""
+    options = parsed(arguments)
+    module, function = options.command
+    try:
+        command = getattr(importlib.import_module(f"desktop_app.cli.{module}"), function)
+        code: int = command(options)
+    except LoupeError as problem:
+        print(f"loupe: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("loupe: interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has closed it; leave quietly, without a second complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code

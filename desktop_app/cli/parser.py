@@ -1,0 +1,160 @@
+"""Sub-commands and their options."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from desktop_app import __version__
+
+_DESCRIPTION = """\
+Loupe: an offline workbench for unsupervised deep learning on folders of images.
+
+  loupe [WORKSPACE|FOLDER]   open the window
+  loupe demo                 try everything on the built-in sample
+  loupe train FOLDER ...     train a method on a folder of images
+  loupe score RUN FOLDER     rank images by how unusual they are
+  loupe embed RUN FOLDER     write latent vectors
+  loupe evaluate RUN FOLDER  measure scores and maps against labels and masks
+  loupe methods              list the methods
+  loupe describe             describe the methods for the window, with problems of plugins
+
+Every sub-command explains itself: loupe train --help
+"""
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options; `command` names a module of this package and its function."""
+    first = next((word for word in arguments if not word.startswith("-")), "")
+    parser = (
+        _commands() if first in _COMMANDS or "-h" in arguments or "--help" in arguments else None
+    )
+    return (parser or _window()).parse_args(arguments)
+
+
+def _window() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="loupe", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"loupe {__version__}")
+    parser.add_argument("path", nargs="?", type=Path, help="a workspace, or a folder of images")
+    parser.set_defaults(command=("window", "open_window"))
+    return parser
+
+
+def _commands() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="loupe", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (module, function, text, add) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        add(command)
+        command.set_defaults(command=(module, function))
+    return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--headless", action="store_true", help="write screenshots, scores and a report to files"
+    )
+    parser.add_argument("--out", type=Path, help="folder for what --headless writes")
+    parser.add_argument("--method", default="patch_memory", help="method to train (patch_memory)")
+
+
+def _add_methods(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def _add_describe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, help="write the description to a file")
+    parser.add_argument("--skip", action="append", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--journal", type=Path, help=argparse.SUPPRESS)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
+    parser.add_argument("--method", help="name of the method, see `loupe methods`")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="assignments",
+        help="value of a parameter of the method; may be given several times",
+    )
+    parser.add_argument("--image-size", type=int, metavar="S", help="side in pixels")
+    parser.add_argument(
+        "--channels", choices=("auto", "grey", "rgb"), default="auto", help="colours (auto)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (0)")
+    parser.add_argument("--split", help="train on the images of this split alone")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="run folder")
+    parser.add_argument("--resume", action="store_true", help="continue what RUN_DIR holds")
+    parser.add_argument(
+        "--apply", action="store_true", help="afterwards look at all images, for the window"
+    )
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=30.0, help="time between checkpoints (30)"
+    )
+    _add_machine(parser)
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    _add_use(parser)
+    parser.add_argument("--maps", type=Path, metavar="DIR", help="write heat maps as .npy and .png")
+    parser.add_argument("--out", type=Path, required=True, help="CSV with path, label, score")
+
+
+def _add_embed(parser: argparse.ArgumentParser) -> None:
+    _add_use(parser)
+    parser.add_argument("--out", type=Path, required=True, help="npz with paths, labels, latents")
+
+
+def _add_use(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
+    parser.add_argument("--split", help="use the images of this split alone")
+    _add_machine(parser)
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (auto)")
+    parser.add_argument("--threads", type=int, default=0, help="threads of torch (all cores)")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def _add_worker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="RUN_DIR", help="job folder with a spec.json")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
+    parser.add_argument("folder", metavar="FOLDER", help="folder of images")
+    parser.add_argument("--address", required=True, help="where to listen")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda ...")
+    parser.add_argument("--threads", type=int, default=0, help="threads of torch")
+
+
+def _add_index(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
+    parser.add_argument("--workers", type=int, default=2, help="threads that decode (2)")
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+_COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], None]]] = {
+    "demo": ("demo", "demo", "Train on the built-in sample and show the result.", _add_demo),
+    "methods": ("methods", "methods", "List the methods.", _add_methods),
+    "describe": ("methods", "describe", "Describe all plugins, with problems.", _add_describe),
+    "train": ("train", "train", "Train a method on a folder of images.", _add_train),
+    "score": ("use", "score", "Rank images by how unusual they are.", _add_score),
+    "embed": ("use", "embed", "Write the latent vectors of images.", _add_embed),
+    "evaluate": (
+        "use",
+        "evaluate",
+        "Measure scores and maps against labels and masks of folders.",
+        _add_use,
+    ),
+    "index": ("index", "index", "List a folder: counts, labels, problems.", _add_index),
+    "worker": ("worker", "worker", "Do the job of a folder (used by the window).", _add_worker),
+    "serve": ("worker", "serve", "Answer questions (used by the window).", _add_serve),
+}

@@ -1,0 +1,170 @@
+"""`loupe score`, `embed` and `evaluate`: use a trained run on a folder of images."""
+
+import argparse
+import csv
+import json
+import sys
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from desktop_app.cli.progress import Progress
+from desktop_app.core.files import replaced
+from desktop_app.core.heatmaps import heat_picture
+from desktop_app.core.images import ImageFolder, ImageTable, decode_mask
+from desktop_app.core.runs import Result, Run
+from desktop_app.core.scoring import evaluate as evaluated
+from desktop_app.sdk.capabilities import Encodes, Scores
+from desktop_app.sdk.errors import InvalidInput
+from desktop_app.worker.applying import apply_method
+from desktop_app.worker.devices import use_threads
+from desktop_app.worker.loading import require, trained_method
+from desktop_app.worker.narrator import Narrator
+
+
+def score(options: argparse.Namespace) -> int:
+    """Write `path,label,score` of every image, and heat maps when they are wanted."""
+    wanted = {"scores", "maps"} if options.maps else {"scores"}
+    with _applied(options, wanted, Scores, "score images") as (table, result):
+        scores = _array(result, "scores")
+        with replaced(options.out) as temporary, _text(temporary) as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "label", "score"])
+            writer.writerows(zip(table.paths, table.labels, map(_exact, scores), strict=True))
+        if options.maps:
+            _write_maps(options.maps, table, _array(result, "maps"))
+        _report(options, {"n_images": len(table), "out": str(options.out)})
+    return 0
+
+
+def embed(options: argparse.Namespace) -> int:
+    """Write the arrays paths (N,), labels (N,) and latents (N, D)."""
+    with _applied(options, {"latents"}, Encodes, "encode images") as (table, result):
+        latents = _array(result, "latents")
+        with replaced(options.out) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                paths=np.array(table.paths, dtype=np.str_),
+                labels=np.array(table.labels, dtype=np.str_),
+                latents=latents,
+            )
+        size = {"n_images": len(table), "dimensions": latents.shape[1], "out": str(options.out)}
+        _report(options, size)
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Print how well scores and maps agree with labels and masks."""
+    with _applied(options, {"scores", "maps"}, Scores, "score images") as (table, result):
+        maps = result.array("maps", mapped=True)
+        masks = None if maps is None else _Masks(ImageFolder(options.folder), table, maps.shape[-1])
+        measures = evaluated(_array(result, "scores"), table.labels, maps, masks).as_json()
+    if options.json:
+        print(json.dumps(measures, ensure_ascii=False))
+    else:
+        for name, value in measures.items():
+            print(f"{name:14} {_readable(value)}")
+    return 0
+
+
+class _Masks:
+    """Ground-truth masks (S, S), decoded one at a time; None where there is none."""
+
+    def __init__(self, folder: ImageFolder, table: ImageTable, size: int) -> None:
+        self._folder = folder
+        self._masks = table.masks
+        self._size = size
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+    def __getitem__(self, row: int) -> NDArray[np.bool_] | None:
+        mask = self._masks[row]
+        return decode_mask(self._folder.absolute(mask), self._size) if mask else None
+
+
+@contextmanager
+def _applied(
+    options: argparse.Namespace, wanted: Collection[str], capability: type[Any], wish: str
+) -> Iterator[tuple[ImageTable, Result]]:
+    """Look at the images of a folder with a trained run; give images and arrays."""
+    run = Run.open(options.run)
+    folder = ImageFolder(options.folder)
+    use_threads(options.threads)
+    method = trained_method(run.path, options.device)
+    require(method, capability, wish)
+
+    def chosen(table: ImageTable) -> NDArray[np.bool_]:
+        return _chosen(table, options)
+
+    with tempfile.TemporaryDirectory(prefix="loupe-") as name, Progress(as_json=False) as show:
+        result = Result(Path(name))
+        with Narrator(result, show) as narrator:
+            table = apply_method(
+                method, run, folder, result, narrator, wanted=wanted, choose=chosen
+            )
+        yield table, result
+
+
+def _chosen(table: ImageTable, options: argparse.Namespace) -> NDArray[np.bool_]:
+    """Return which images are used: a split, the test images when evaluating, or all."""
+    splits = np.array(table.splits, dtype=np.str_)
+    if options.split:
+        rows: NDArray[np.bool_] = splits == options.split
+        if not rows.any():
+            known = ", ".join(sorted(set(table.splits) - {""})) or "none"
+            raise InvalidInput(
+                f"'{options.folder}' holds no image of split '{options.split}'. Known: {known}."
+            )
+        return rows
+    tests: NDArray[np.bool_] = splits == "test"
+    is_evaluation = options.command[1] == "evaluate"
+    return tests if is_evaluation and tests.any() else np.ones(len(table), np.bool_)
+
+
+def _array(result: Result, name: str) -> NDArray[Any]:
+    array = result.array(name, mapped=True)
+    if array is None:
+        raise InvalidInput(f"This method makes no {name}: choose another run.")
+    return array
+
+
+def _write_maps(folder: Path, table: ImageTable, maps: NDArray[Any]) -> None:
+    """Write each map as exact .npy and as a picture on one scale, in the images' sub-folders."""
+    low, high = np.percentile(maps[:: max(1, len(maps) // 200)], (1, 99.9))
+    for row, path in enumerate(table.paths):
+        target = folder / f"{path}.npy"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        np.save(target, maps[row])
+        Image.fromarray(heat_picture(maps[row], float(low), float(high))).save(
+            folder / f"{path}.png"
+        )
+
+
+def _text(path: Path) -> Any:
+    return path.open("w", newline="", encoding="utf-8", errors="surrogateescape")
+
+
+def _exact(score: Any) -> str:
+    return repr(float(score))
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_readable(part)}" for name, part in value.items()) or "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "-" if value is None else str(value)
+
+
+def _report(options: argparse.Namespace, facts: dict[str, Any]) -> None:
+    if options.json:
+        print(json.dumps(facts, ensure_ascii=False))
+    else:
+        print(f"{facts['n_images']} images: {facts['out']}", file=sys.stderr)

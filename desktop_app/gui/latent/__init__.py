@@ -1,0 +1,1 @@
+"""The latent map: every image as a point."""

@@ -1,0 +1,1 @@
+"""The library: image folders, their thumbnails and the gallery."""

@@ -1,0 +1,1 @@
+from plugins.autoencoder.autoencoder import register_methods as register_methods
