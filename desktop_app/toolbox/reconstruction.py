@@ -29,13 +29,17 @@ class ReconstructionScores:
     @inference
     def localize(self, images: Tensor) -> Tensor:
         """Return the squared error (N, H, W), averaged over channels and smoothed (sigma S/64)."""
-        error = (self._checked(images) - self.reconstruction(images)).square().mean(dim=1)
-        return smoothed(error, sigma=max(1.0, images.shape[-1] / 64))
+        return error_map(self._checked(images) - self.reconstruction(images))
 
     def _checked(self, images: Tensor) -> Tensor:
         if self.sample_shape is not None:
             require_shape(images, self.sample_shape)
         return images
+
+
+def error_map(error: Tensor) -> Tensor:
+    """Return the squares (N, H, W) of errors (N, C, H, W), averaged over channels and smoothed."""
+    return smoothed(error.square().mean(dim=1), sigma=max(1.0, error.shape[-1] / 64))
 
 
 def smoothed(maps: Tensor, sigma: float) -> Tensor:

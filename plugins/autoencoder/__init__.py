@@ -1,1 +1,5 @@
-from plugins.autoencoder.autoencoder import register_methods as register_methods
+"""The plugin's hook, where the catalog looks for it."""
+
+from plugins.autoencoder.autoencoder import register_methods
+
+__all__ = ["register_methods"]

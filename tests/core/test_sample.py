@@ -19,7 +19,6 @@ from desktop_app.core.sample import DEFECT_NAMES, folder, is_complete, write_sam
 from desktop_app.core.sample.noise import SCALES, Noise
 from desktop_app.sdk.errors import InvalidInput
 
-
 SMALL = {"TRAINING_TILES": 3, "TEST_TILES": 2, "TILES_PER_DEFECT": 1, "PIGMENT_SIZE": 384}
 FULL = {name: getattr(folder, name) for name in SMALL}
 

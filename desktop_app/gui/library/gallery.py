@@ -38,7 +38,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QToolTip, QWidg
 
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.library.grid import Grid
-from desktop_app.gui.library.items import NO_ITEMS, GalleryItems
+from desktop_app.gui.library.items import NO_ITEMS, GalleryItems, short_number
 from desktop_app.gui.library.preview import HoverPreview
 from desktop_app.gui.library.thumbnails import ThumbnailLoader
 from desktop_app.gui.library.tiles import TilePainter, TileState, cell_size
@@ -441,7 +441,7 @@ class GalleryView(QAbstractScrollArea):
 
     def _score(self, row: int) -> str:
         scores = self._items.scores
-        return "" if scores is None or np.isnan(scores[row]) else f"{scores[row]:.3g}"
+        return "" if scores is None else short_number(float(scores[row]))
 
     def _tip(self, position: int) -> str:
         row = int(self._order[position])

@@ -1,5 +1,6 @@
 """What the gallery shows, as plain data: columns by row, words and marks only when asked for."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +33,16 @@ def no_badge(_row: int) -> TileBadge:
 def no_path(_row: int) -> str:
     """Offer no file to drag."""
     return ""
+
+
+def short_number(value: float) -> str:
+    """Return a score in at most eight characters; nothing where it is not a number."""
+    if math.isnan(value):
+        return ""
+    size = abs(value)
+    if size >= 1e5 or 0 < size < 1e-3:
+        return f"{value:.2e}"
+    return f"{value:.3f}" if size < 100 else f"{value:.1f}"
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class TilePainter:
                 "accent",
                 "border",
                 "canvas",
-                "hover",
+                "pressed",
                 "raised",
                 "selection",
                 "text",
@@ -106,7 +106,7 @@ class TilePainter:
         if not (state.selected or state.hovered or ring):
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ground = self._colours["selection" if state.selected else "hover"]
+        ground = self._colours["selection" if state.selected else "pressed"]
         painter.setBrush(ground if state.selected or state.hovered else Qt.BrushStyle.NoBrush)
         outline = self._colours["accent"]
         if ring:

@@ -1,0 +1,95 @@
+"""What a run says of a folder, as columns beside the images of the window's table.
+
+Shapes: N rows of the table, M images that the run looked at, D latent dimensions, H rows and W
+columns of a map.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.core.runs import Result, Run
+from desktop_app.core.table import ImageTable
+
+_RANGE_MAPS = 200
+
+
+@dataclass(frozen=True)
+class ResultColumns:
+    """A result, aligned with a table of images."""
+
+    run: Run
+    index: NDArray[np.int64]
+    """(N,): place of a row in latents and maps, -1 where the run has not looked at it."""
+    scores: NDArray[np.float32] | None
+    """(N,), not a number where missing."""
+    latents: NDArray[np.float32] | None
+    """(M, D)."""
+    positions: NDArray[np.float32] | None
+    """(N, 2), not a number where missing: the principal plane of the latents."""
+    basis: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+    """Mean (D,) and axes (2, D): a point p of the map is the latent `p @ axes + mean`."""
+    explained: float
+    """Share of the latents' variance that the map shows."""
+    clusters: NDArray[np.int64] | None
+    """(N,), -1 for none."""
+    maps: NDArray[np.float32] | None
+    """(M, H, W), mapped from the disk."""
+    map_range: tuple[float, float]
+    """One scale for all maps: their 1st and 99.9th percentile."""
+
+    def map(self, row: int) -> NDArray[np.float32] | None:
+        """Return the map (H, W) of a row of the table; None where there is none."""
+        if self.maps is None or self.index[row] < 0:
+            return None
+        return np.array(self.maps[self.index[row]])
+
+
+def result_columns(run: Run, result: Result, table: ImageTable) -> ResultColumns:
+    """Read a complete result and align it with a table. Raises LoupeError when it is damaged."""
+    index = _index(result, table)
+    known = index >= 0
+    maps = result.array("maps", mapped=True)
+    basis = result.array("basis")
+    return ResultColumns(
+        run=run,
+        index=index,
+        scores=_column(result.array("scores"), index, known, np.float32(np.nan)),
+        latents=result.array("latents"),
+        positions=_column(result.array("positions"), index, known, np.float32(np.nan)),
+        basis=None if basis is None else (basis[0], basis[1:]),
+        explained=float(result.rows().get("explained", 0.0)),
+        clusters=_column(result.array("clusters"), index, known, np.int64(-1)),
+        maps=maps,
+        map_range=_map_range(maps),
+    )
+
+
+def _index(result: Result, table: ImageTable) -> NDArray[np.int64]:
+    ids = result.array("ids")
+    if ids is None or not len(ids):
+        return np.full(len(table), -1, np.int64)
+    order = np.argsort(ids)
+    places = np.searchsorted(ids, table.ids, sorter=order)
+    candidates = order[np.clip(places, 0, len(ids) - 1)]
+    return np.where(ids[candidates] == table.ids, candidates, -1)
+
+
+def _column(
+    array: NDArray[Any] | None, index: NDArray[np.int64], known: NDArray[np.bool_], empty: Any
+) -> Any:
+    if array is None:
+        return None
+    column = np.full((len(index), *array.shape[1:]), empty, dtype=type(empty))
+    column[known] = array[index[known]]
+    return column
+
+
+def _map_range(maps: NDArray[Any] | None) -> tuple[float, float]:
+    if maps is None or not len(maps):
+        return 0.0, 1.0
+    some = np.asarray(maps[:: max(1, len(maps) // _RANGE_MAPS)])
+    low, high = np.percentile(some, (1, 99.9))
+    return float(low), float(max(high, low + 1e-12))

@@ -1,0 +1,356 @@
+"""What is open, shown and selected: one state that every view follows.
+
+Everything is in rows of one table: row i is image i of the open folder. Views change the state
+through its functions and follow its signals; none of them knows another.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app.core.catalog import MethodInfo, cached_catalog, current_catalog
+from desktop_app.core.columns import ResultColumns, result_columns
+from desktop_app.core.decoding import make_thumbnail
+from desktop_app.core.images import ImageFolder
+from desktop_app.core.jobs import Runner
+from desktop_app.core.runs import Run
+from desktop_app.core.scoring import ThresholdTable, quantile_threshold, truth_from_labels
+from desktop_app.core.table import ImageTable
+from desktop_app.core.workspace import Workspace
+from desktop_app.gui.background import Background
+from desktop_app.gui.indexing import Indexing
+from desktop_app.gui.inference import Inference
+from desktop_app.gui.jobs import Job, JobQueue
+from desktop_app.gui.verdicts import Verdicts
+from desktop_app.sdk.errors import LoupeError
+
+Mode = Literal["replace", "add", "subtract", "toggle"]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+
+_NORMAL_QUANTILE = 0.99
+"""Without known anomalies, the threshold leaves one in a hundred images above it."""
+
+
+class Session(QObject):
+    """The state of one window."""
+
+    folder_changed = Signal()
+    table_changed = Signal()
+    indexing_changed = Signal()
+    run_changed = Signal()
+    result_changed = Signal()
+    selection_changed = Signal()
+    filter_changed = Signal()
+    current_changed = Signal()
+    verdicts_changed = Signal()
+    threshold_changed = Signal()
+    runs_changed = Signal()
+    catalog_changed = Signal()
+    problem = Signal(str)
+    """A sentence for the analyst."""
+
+    def __init__(self, workspace: Workspace, runner: Runner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.workspace = workspace
+        self.background = Background(parent=self)
+        self.background.failed.connect(self.problem)
+        self.jobs = JobQueue(workspace, runner, self)
+        self.jobs.job_ended.connect(self._take_job_end)
+        self.inference = Inference(self)
+        self.folder: ImageFolder | None = None
+        self.table = _no_table()
+        self.run: Run | None = None
+        self.runs: list[Run] = []
+        self.result: ResultColumns | None = None
+        self.threshold: float | None = None
+        self.indexing: Indexing | None = None
+        self._verdicts = Verdicts(workspace, "", self.table)
+        self._reset_rows()
+        catalog = cached_catalog()
+        self.catalog: list[MethodInfo] = catalog.methods if catalog is not None else []
+
+    def start(self) -> None:
+        """Find the runs of the workspace, running workers, and changed plugins."""
+        self.refresh_runs()
+        self.jobs.attach()
+        self.background.run("catalog", lambda: current_catalog().methods, self._take_catalog)
+
+    def close(self) -> None:
+        """Let go of everything; workers go on."""
+        if self.indexing is not None:
+            self.indexing.close()
+        self.jobs.close()
+        self.inference.close()
+        self.background.close()
+
+    # -- The folder --------------------------------------------------------------------------
+
+    def open_folder(self, root: Path) -> None:
+        """Show another folder: its list at once, what is inside its files little by little."""
+
+        def listed() -> tuple[ImageFolder, ImageTable]:
+            folder = ImageFolder(root)
+            self.workspace.add_folder(folder.root)
+            return folder, folder.list_files()
+
+        self.background.run("folder", listed, lambda found: self._take_folder(*found))
+
+    def image_path(self, row: int) -> Path:
+        """Return the file of an image."""
+        return self._require_folder().absolute(self.table.paths[row])
+
+    def mask_path(self, row: int) -> Path | None:
+        """Return the file of an image's ground-truth mask; None when there is none."""
+        mask = self.table.masks[row]
+        return self._require_folder().absolute(mask) if mask else None
+
+    def thumbnails(self, ids: Sequence[int]) -> list[bytes | None]:
+        """Return encoded thumbnails by image id; called on the threads of a loader."""
+        folder, table = self.folder, self.table
+        if folder is None:
+            return [None] * len(ids)
+        kept = folder.thumbnails.get_many(list(ids))
+        return [kept.get(image_id) or _made(folder, table, image_id) for image_id in ids]
+
+    @property
+    def truth(self) -> NDArray[np.int8]:
+        """-1 unknown, 0 normal, 1 anomalous for every row (N,), from the labels."""
+        return self._truth
+
+    # -- Selection and filter ----------------------------------------------------------------
+
+    def select(self, rows: Mask | Rows, mode: Mode = "replace") -> None:
+        """Change the selection that all views share, by a mask (N,) or by row numbers."""
+        mask = rows if rows.dtype == np.bool_ else self._mask(rows)
+        changed = {
+            "replace": lambda: mask,
+            "add": lambda: self.selected | mask,
+            "subtract": lambda: self.selected & ~mask,
+            "toggle": lambda: self.selected ^ mask,
+        }[mode]()
+        if not np.array_equal(changed, self.selected):
+            self.selected = changed.copy()
+            self.selection_changed.emit()
+
+    def set_current(self, row: int) -> None:
+        """Show one image; -1 for none."""
+        if row != self.current and -1 <= row < len(self.table):
+            self.current = row
+            self.current_changed.emit()
+
+    def set_filter(self, mask: Mask | None) -> None:
+        """Show only these images in every view; None for all."""
+        self.visible = np.ones(len(self.table), np.bool_) if mask is None else mask.copy()
+        self.filter_changed.emit()
+
+    # -- Runs and results --------------------------------------------------------------------
+
+    def refresh_runs(self) -> None:
+        """Look which runs the workspace holds."""
+        self.background.run("runs", lambda: _runs(self.workspace), self._take_runs)
+
+    def open_run(self, run: Run | None) -> None:
+        """Show another run and, if it is not open yet, the folder it was trained on."""
+        self.run = run
+        self.result = None
+        self.run_changed.emit()
+        self.result_changed.emit()
+        if run is None:
+            return
+        root = Path(run.spec().folder)
+        if self.folder is None and root.is_dir():
+            self.open_folder(root)
+        self._hold_method()
+        self.refresh_result()
+
+    def refresh_result(self) -> None:
+        """Read what the open run says of the open folder."""
+        run, folder, table = self.run, self.folder, self.table
+        if run is None or folder is None:
+            return
+        result = run.result(folder.key)
+        if not result.is_complete:
+            self._take_result(None)
+            return
+        self.background.run("result", lambda: result_columns(run, result, table), self._take_result)
+
+    def score_folder(self) -> Job | None:
+        """Look at all images of the open folder with the open run."""
+        if self.run is None or self.folder is None:
+            return None
+        return self.jobs.apply(self.run, str(self.folder.root), self.folder.key)
+
+    def set_threshold(self, value: float | None) -> None:
+        """Call images with this score or a higher one anomalous."""
+        if value != self.threshold:
+            self.threshold = value
+            self.threshold_changed.emit()
+
+    # -- Verdicts ----------------------------------------------------------------------------
+
+    @property
+    def verdicts(self) -> NDArray[np.uint8]:
+        """0 none, 1 normal, 2 anomalous, 3 unsure for every row (N,)."""
+        return self._verdicts.codes
+
+    @property
+    def can_undo(self) -> bool:
+        """Tell whether a verdict can be taken back."""
+        return self._verdicts.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Tell whether a verdict that was taken back can be given again."""
+        return self._verdicts.can_redo
+
+    def set_verdict(self, rows: Rows, code: int) -> None:
+        """Judge images; kept in the workspace at once."""
+        self._verdicts.set(np.asarray(rows, dtype=np.int64), code)
+        self.verdicts_changed.emit()
+
+    def undo(self) -> None:
+        """Take the last verdict back and show its image."""
+        self._show_change(self._verdicts.undo())
+
+    def redo(self) -> None:
+        """Give a verdict again that was taken back."""
+        self._show_change(self._verdicts.redo())
+
+    # -- Inside ------------------------------------------------------------------------------
+
+    def _take_folder(self, folder: ImageFolder, table: ImageTable) -> None:
+        if self.indexing is not None:
+            self.indexing.close()
+        self.folder = folder
+        self._take_table(table, keep=False)
+        self.folder_changed.emit()
+        self.indexing = Indexing(folder.root, self)
+        self.indexing.advanced.connect(self._reload_table)
+        self.indexing.ended.connect(self._take_index_end)
+        self.indexing_changed.emit()
+        self._hold_method()
+        self.refresh_result()
+
+    def _take_index_end(self, complete: bool) -> None:
+        self._reload_table()
+        self.indexing_changed.emit()
+        if not complete and self.folder is not None:
+            self.problem.emit(
+                f"Looking into '{self.folder.name}' broke off: open the folder again to go on."
+            )
+
+    def _reload_table(self) -> None:
+        if self.folder is not None:
+            self.background.run("table", self.folder.table, self._take_newer_table)
+
+    def _take_newer_table(self, table: ImageTable) -> None:
+        same = np.array_equal(table.ids, self.table.ids)
+        self._take_table(table, keep=same)
+        if not same:
+            self.refresh_result()
+
+    def _take_table(self, table: ImageTable, *, keep: bool) -> None:
+        """Take a table; with `keep`, its rows are the same images as before."""
+        self.table = table
+        if not keep:
+            key = self.folder.key if self.folder is not None else ""
+            self._verdicts = Verdicts(self.workspace, key, table)
+            self._reset_rows()
+            self.result = None
+        self.table_changed.emit()
+        if not keep:
+            self.verdicts_changed.emit()
+            self.selection_changed.emit()
+            self.filter_changed.emit()
+            self.current_changed.emit()
+
+    def _reset_rows(self) -> None:
+        count = len(self.table)
+        self.selected = np.zeros(count, np.bool_)
+        self.visible = np.ones(count, np.bool_)
+        self.current = -1
+        self._truth = _truth(self.table)
+
+    def _take_catalog(self, methods: list[MethodInfo]) -> None:
+        self.catalog = methods
+        self.catalog_changed.emit()
+
+    def _take_runs(self, runs: list[Run]) -> None:
+        self.runs = runs
+        self.runs_changed.emit()
+
+    def _take_job_end(self, job: Job) -> None:
+        self.refresh_runs()
+        if self.run is not None and job.run.path == self.run.path:
+            self.inference.close()
+            self.refresh_result()
+            self.run_changed.emit()
+
+    def _take_result(self, result: ResultColumns | None) -> None:
+        self.result = result
+        self.threshold = _first_threshold(result, self.truth)
+        self.result_changed.emit()
+        self.threshold_changed.emit()
+
+    def _hold_method(self) -> None:
+        run = self.run.path if self.run is not None else None
+        self.inference.use(run, self.folder.root if self.folder is not None else None)
+
+    def _show_change(self, rows: Rows) -> None:
+        if len(rows):
+            self.set_current(int(rows[0]))
+            self.verdicts_changed.emit()
+
+    def _mask(self, rows: Rows) -> Mask:
+        mask = np.zeros(len(self.table), np.bool_)
+        mask[rows] = True
+        return mask
+
+    def _require_folder(self) -> ImageFolder:
+        if self.folder is None:
+            raise LoupeError("Open a folder of images first.")
+        return self.folder
+
+
+def _no_table() -> ImageTable:
+    none = np.zeros(0, np.int64)
+    sides = np.zeros(0, np.int32)
+    return ImageTable(none, [], [], [], [], [], [], sides, sides)
+
+
+def _truth(table: ImageTable) -> NDArray[np.int8]:
+    truth = truth_from_labels(table.labels)
+    if truth is None:
+        return np.full(len(table), -1, np.int8)
+    return np.where(truth.labelled, truth.anomalous.astype(np.int8), np.int8(-1))
+
+
+def _first_threshold(result: ResultColumns | None, truth: NDArray[np.int8]) -> float | None:
+    """Return the best threshold by labels, or a high quantile where anomalies are not known."""
+    if result is None or result.scores is None or len(result.scores) != len(truth):
+        return None
+    known = np.isfinite(result.scores)
+    labelled = known & (truth >= 0)
+    if (truth[labelled] == 1).any() and (truth[labelled] == 0).any():
+        table = ThresholdTable.build(result.scores[labelled], truth[labelled] == 1)
+        return table.best_f1()[1]
+    return quantile_threshold(result.scores[known], _NORMAL_QUANTILE) if known.any() else None
+
+
+def _runs(workspace: Workspace) -> list[Run]:
+    return [Run(path) for path in workspace.runs() if (path / "spec.json").exists()]
+
+
+def _made(folder: ImageFolder, table: ImageTable, image_id: int) -> bytes | None:
+    rows = np.flatnonzero(table.ids == image_id)
+    if not len(rows) or table.problems[rows[0]]:
+        return None
+    try:
+        return make_thumbnail(folder.absolute(table.paths[rows[0]]))
+    except LoupeError:
+        return None
