@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 an error told in one sentence, 2 wrong usage, 130 inter
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ INTERRUPTED = 130
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments ask for and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # names of files are bytes on some disks
     options = parsed(arguments)
     module, function = options.command
     try:

@@ -26,7 +26,7 @@ def index(options: argparse.Namespace) -> int:
         "remarks": {p: r for p, r in zip(table.paths, table.remarks, strict=True) if r},
     }
     if options.json:
-        print(json.dumps(facts, ensure_ascii=False))
+        print(json.dumps(facts))
         return 0
     print(f"{facts['n_images']} images in {folder.root} ({folder.layout} layout)")
     for name, count in sorted(Counter(zip(table.splits, table.labels, strict=True)).items()):

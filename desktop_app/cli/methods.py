@@ -13,7 +13,7 @@ def methods(options: argparse.Namespace) -> int:
     """List the methods that can be used, then plugins with problems on stderr."""
     catalog = current_catalog()
     if options.json:
-        print(json.dumps([_plain(info) for info in catalog.usable()], ensure_ascii=False, indent=1))
+        print(json.dumps([_plain(info) for info in catalog.usable()], indent=1))
     else:
         width = max((len(info.id) for info in catalog.usable()), default=0)
         for info in catalog.usable():
@@ -33,7 +33,7 @@ def describe(options: argparse.Namespace) -> int:
     if options.out:
         write_json(options.out, plain)
     else:
-        print(json.dumps(plain, ensure_ascii=False, indent=1))
+        print(json.dumps(plain, indent=1))
     return 0
 
 

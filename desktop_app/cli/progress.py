@@ -37,7 +37,7 @@ class Progress:
     def __call__(self, line: Line) -> None:
         """Show one event."""
         if self._as_json:
-            print(json.dumps(line, ensure_ascii=False), flush=True)
+            print(json.dumps(line), flush=True)
         elif line["type"] == "progress" and line["total"] > 0:
             self._open(line["what"], line["total"], _COUNT, " images")
             self._bar.update(line["done"] - self._bar.n)

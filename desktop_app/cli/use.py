@@ -66,7 +66,7 @@ def evaluate(options: argparse.Namespace) -> int:
         masks = None if maps is None else _Masks(ImageFolder(options.folder), table, maps.shape[-1])
         measures = evaluated(_array(result, "scores"), table.labels, maps, masks).as_json()
     if options.json:
-        print(json.dumps(measures, ensure_ascii=False))
+        print(json.dumps(measures))
     else:
         for name, value in measures.items():
             print(f"{name:14} {_readable(value)}")
@@ -165,6 +165,6 @@ def _readable(value: Any) -> str:
 
 def _report(options: argparse.Namespace, facts: dict[str, Any]) -> None:
     if options.json:
-        print(json.dumps(facts, ensure_ascii=False))
+        print(json.dumps(facts))
     else:
         print(f"{facts['n_images']} images: {facts['out']}", file=sys.stderr)

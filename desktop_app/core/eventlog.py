@@ -26,8 +26,8 @@ class EventLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
         if size is not None:
-            self._file.truncate(size)
-        elif not _ends_with_newline(path):
+            self._file.truncate(min(size, path.stat().st_size))
+        if not _ends_with_newline(path):
             self._file.write(b"\n")
         self._steps: list[Metrics] = []
         self._elapsed: list[float] = []
@@ -78,7 +78,7 @@ class EventLog:
         self.close()
 
     def _write(self, line: Line) -> None:
-        self._file.write(json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n")
+        self._file.write(json.dumps(line).encode("ascii") + b"\n")
         self._file.flush()
 
 

@@ -32,7 +32,7 @@ def replaced(path: Path) -> Iterator[Path]:
 def write_json(path: Path, value: Any) -> None:
     """Write plain values as JSON, whole or not at all."""
     with replaced(path) as temporary:
-        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop_app.core.decoding import Examination, content_hash, decode, decode_mask, examine
+from desktop_app.core.decoding import Examination, decode, decode_mask, examine
 from desktop_app.core.index import Index, ListedImage, Unprobed
 from desktop_app.core.layout import NORMAL_NAMES, Layout, LayoutName, recognised_layout
 from desktop_app.core.parallel import done_in_threads
@@ -35,7 +35,6 @@ __all__ = [
     "decode",
     "decode_mask",
     "folder_key",
-    "same_content",
 ]
 
 _BATCH = 8  # images in one piece of work for a thread
@@ -193,17 +192,6 @@ def folder_key(root: Path) -> str:
     """Return the name of a folder in caches and workspaces: a hash of its resolved path."""
     path = os.path.normcase(root.resolve())
     return hashlib.blake2b(os.fsencode(path), digest_size=10).hexdigest()
-
-
-def same_content(folder: Path, hashes: dict[str, bytes]) -> float:
-    """Return the share of these files that lie in a folder with the same content, 0 to 1."""
-    same = 0
-    for relative, expected in hashes.items():
-        try:
-            same += content_hash(folder / relative) == expected
-        except OSError:
-            continue
-    return same / len(hashes) if hashes else 0.0
 
 
 def _existing_folder(root: Path) -> Path:

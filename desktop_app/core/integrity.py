@@ -36,7 +36,23 @@ def _gif_flaw(stream: BufferedReader | BytesIO) -> str:
     return "" if stream.read().rstrip(b"\0").endswith(b";") else _NO_END
 
 
+def _jpeg_flaw(stream: BufferedReader | BytesIO) -> str:
+    """Look for the end marker after the header, which may hold a whole JPEG file as a preview."""
+    stream.seek(0)
+    data = stream.read()
+    position = 2
+    while data[position : position + 1] == b"\xff":
+        if data[position + 1] == _START_OF_SCAN:
+            return "" if data.find(b"\xff\xd9", position) >= 0 else _NO_END
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return ""
+
+
+_START_OF_SCAN = 0xDA
+
 _CHECKS: dict[str, Callable[[BufferedReader | BytesIO], str]] = {
     "PNG": _png_flaw,
     "GIF": _gif_flaw,
+    "JPEG": _jpeg_flaw,
+    "MPO": _jpeg_flaw,
 }

@@ -1,6 +1,7 @@
 """From Pillow's many pixel modes to two: 8-bit grey and RGB without transparency."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,24 +103,39 @@ def _of_integers(image: Image.Image) -> tuple[Image.Image, str]:
 def _of_floats(image: Image.Image) -> tuple[Image.Image, str]:
     """Scale floating-point values from 0..1, from 0..255, or from the least to the most."""
     values = np.asarray(image)
-    finite = np.isfinite(values)
-    if not finite.any():
+    low, high = np.inf, -np.inf
+    for part in _strips(values):
+        finite = part[np.isfinite(part)]
+        low = min(low, float(finite.min(initial=np.inf)))
+        high = max(high, float(finite.max(initial=-np.inf)))
+    if low > high:
         raise UnreadableImage("All pixels are infinite or not a number.")
-    low, high = float(values[finite].min()), float(values[finite].max())
-    values = np.where(finite, values, np.float32(low))
     for top in (1, 255):
         if low >= 0 and high <= top:
-            pixels = np.rint(values * np.float32(255 / top)).astype(np.uint8)
-            return Image.fromarray(pixels), f"Floating-point values: 0 to {top} is scaled to 0-255."
+            remark = f"Floating-point values: 0 to {top} is scaled to 0-255."
+            return _linear(values, 0, top), remark
     return _stretched(values, low, high, "Floating-point")
 
 
-def _stretched(
-    values: NDArray[np.generic], low: float, high: float, kind: str
-) -> tuple[Image.Image, str]:
-    share = (values.astype(np.float64) - low) / (float(high) - float(low) or 1.0)
-    pixels = np.rint(share * 255).astype(np.uint8)
-    return Image.fromarray(pixels), f"{kind} values: {low:g} to {high:g} is stretched to 0-255."
+def _stretched(values: NDArray[Any], low: float, high: float, kind: str) -> tuple[Image.Image, str]:
+    remark = f"{kind} values: {low:g} to {high:g} is stretched to 0-255."
+    return _linear(values, low, high), remark
+
+
+def _linear(values: NDArray[Any], low: float, high: float) -> Image.Image:
+    """Return numbers (H, W) as grey from low to high; what is no number becomes black."""
+    pixels = np.empty(values.shape, np.uint8)
+    span = float(high) - float(low) or 1.0
+    for part, scaled in zip(_strips(values), _strips(pixels), strict=True):
+        share = np.nan_to_num((part - np.float64(low)) / span, nan=0, posinf=0, neginf=0)
+        scaled[:] = np.rint(share * 255)
+    return Image.fromarray(pixels)
+
+
+def _strips(values: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return an image as a few rows at a time, so that working copies stay small."""
+    rows = max(1_000_000 // max(values.shape[1], 1), 1)
+    return [values[start : start + rows] for start in range(0, len(values), rows)]
 
 
 _EIGHT_OF_SIXTEEN = ((np.arange(65536, dtype=np.uint32) + 128) // 257).astype(np.uint8)

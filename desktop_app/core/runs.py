@@ -26,7 +26,7 @@ from desktop_app import __version__
 from desktop_app.core.eventlog import read_events
 from desktop_app.core.files import read_json, write_json
 from desktop_app.core.locks import Lock, read_lock
-from desktop_app.core.states import read_state
+from desktop_app.core.states import read_about, read_state
 from desktop_app.sdk.errors import InvalidInput, UnreadableRun
 from desktop_app.sdk.method import State
 
@@ -208,16 +208,32 @@ class Run(JobFolder):
         return self.method_path.exists() or bool(self.checkpoints())
 
     def trained_state(self) -> State:
-        """Return the trained method's state, or the latest checkpoint's.
+        """Return the trained method's state, or that of a checkpoint after it.
 
         Raises UnreadableRun when nothing was trained yet.
         """
-        if self.method_path.exists():
+        checkpoint = self.latest_checkpoint()
+        if self.method_path.exists() and not self._has_passed(checkpoint):
             return read_state(self.method_path)
-        checkpoints = self.checkpoints()
-        if not checkpoints:
+        if checkpoint is None:
             raise UnreadableRun(f"'{self.path}' holds nothing trained yet: resume its training.")
-        return read_state(checkpoints[-1])
+        return read_state(checkpoint)
+
+    def latest_checkpoint(self) -> Path | None:
+        """Return the newest checkpoint that can be read; a damaged one is passed over."""
+        for path in reversed(self.checkpoints()):
+            try:
+                read_state(path)
+            except UnreadableRun:
+                continue
+            return path
+        return None
+
+    def _has_passed(self, checkpoint: Path | None) -> bool:
+        """Tell whether training went on after the trained method was written."""
+        return checkpoint is not None and int(checkpoint.name) > int(
+            read_about(self.method_path)["step"]
+        )
 
     def data(self) -> dict[str, Any] | None:
         """Return the images that are trained on: paths, channels, key; None before the start."""

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from desktop_app.core.images import NORMAL_NAMES
+from desktop_app.core.layout import NORMAL_NAMES
 from desktop_app.sdk.errors import InvalidInput
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from desktop_app.core.files import read_json, replaced, write_json
-from desktop_app.sdk.errors import UnreadableRun
+from desktop_app.sdk.errors import InvalidInput, UnreadableRun
 from desktop_app.sdk.method import State
 
 _ARRAYS = "state.safetensors"
@@ -29,9 +29,10 @@ def read_state(folder: Path) -> State:
     """Return the state in a folder. Raises UnreadableRun when it is missing or damaged."""
     try:
         arrays = load_file(folder / _ARRAYS)
-    except (OSError, SafetensorError) as problem:
+        values = read_json(folder / _VALUES)["values"]
+    except (OSError, SafetensorError, InvalidInput, KeyError, TypeError) as problem:
         raise UnreadableRun(f"No readable trained method in '{folder}': {problem}.") from None
-    return State(arrays, read_json(folder / _VALUES)["values"])
+    return State(arrays, values)
 
 
 def read_about(folder: Path) -> dict[str, Any]:

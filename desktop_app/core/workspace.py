@@ -8,19 +8,17 @@ folder that moved takes its verdicts along. Each change is on disk when the call
 """
 
 import json
-import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from desktop_app.core.database import reading, stored, writing
-from desktop_app.core.images import folder_key, same_content
-from desktop_app.core.index import Index
+from desktop_app.core.images import folder_key
+from desktop_app.core.moved import found_again, holds_the_images_of, move_cache
 from desktop_app.core.refusals import made_folder, shown
-from desktop_app.core.settings import cache_dir, data_dir
+from desktop_app.core.settings import data_dir
 from desktop_app.sdk.errors import InvalidInput
 
 DATABASE_NAME = "loupe.sqlite"
@@ -54,9 +52,6 @@ _MIGRATIONS = (
 
 _ABOUT_IMAGES = ("verdicts", "tags", "notes")
 """Tables with one row per image, moved along with its folder."""
-
-_SAME_ENOUGH = 0.5  # share of sampled files with equal content that makes two folders one
-_SEARCHED_FOLDERS = 20_000  # folders looked into before a search for a moved one ends
 
 
 @dataclass(frozen=True)
@@ -131,7 +126,7 @@ class Workspace:
         known = {folder.key: folder for folder in self.folders()}
         if key not in known:
             for folder in known.values():
-                if folder.is_missing and _likeness(folder.key, resolved) >= _SAME_ENOUGH:
+                if folder.is_missing and holds_the_images_of(folder.key, resolved):
                     self.relocate(folder.key, resolved)
                     break
         with writing(self._database, _MIGRATIONS) as connection:
@@ -160,26 +155,18 @@ class Workspace:
         new_key = folder_key(resolved)
         if new_key == old.key:
             return new_key
-        if not trusting and _likeness(old.key, resolved) < _SAME_ENOUGH:
+        if not trusting and not holds_the_images_of(old.key, resolved):
             raise InvalidInput(
                 f"'{shown(resolved)}' does not hold the images of '{shown(old.root)}'. "
                 "Choose the folder to which they were moved."
             )
         self._rename(old, new_key, resolved)
-        _move_cache(old.key, new_key)
+        move_cache(old.key, new_key)
         return new_key
 
     def find_moved(self, key: str, places: Iterable[Path]) -> Path | None:
-        """Search below these places for a folder with the content of a missing one."""
-        hashes = _known_hashes(key)
-        if not hashes:
-            return None
-        sample = next(iter(hashes))
-        for candidate in islice(_folders_below(places), _SEARCHED_FOLDERS):
-            is_candidate = (candidate / sample).is_file()
-            if is_candidate and same_content(candidate, hashes) >= _SAME_ENOUGH:
-                return candidate
-        return None
+        """Search at and below these places for a folder with the content of a missing one."""
+        return found_again(self._present_key(key), places)
 
     def former_keys(self, key: str) -> list[str]:
         """Return the keys a folder had at earlier places; results of runs may bear them."""
@@ -357,31 +344,3 @@ def _require_room_for_workspace(path: Path) -> None:
             f"Expected a workspace or an empty folder, but '{shown(path)}' holds other files. "
             "Name a new folder."
         )
-
-
-def _known_hashes(key: str) -> dict[str, bytes]:
-    index = cache_dir() / "folders" / key / "index.sqlite"
-    return Index(index).content_hashes(limit=32) if index.exists() else {}
-
-
-def _likeness(key: str, root: Path) -> float:
-    """Return the share of a folder's known files that lie under another root, 0 to 1."""
-    return same_content(root, _known_hashes(key))
-
-
-def _move_cache(old_key: str, new_key: str) -> None:
-    """Give index, thumbnails and pixels of a moved folder to its new key, if that has none."""
-    folders = cache_dir() / "folders"
-    if (folders / old_key).is_dir() and not (folders / new_key).exists():
-        try:
-            (folders / old_key).rename(folders / new_key)
-        except OSError:  # in use on Windows: it is made again at the new place
-            return
-
-
-def _folders_below(places: Iterable[Path]) -> Iterator[Path]:
-    """Yield the places and all folders below them that are not hidden."""
-    for place in places:
-        for folder, below, _ in os.walk(place):
-            below[:] = sorted(name for name in below if not name.startswith("."))
-            yield Path(folder)

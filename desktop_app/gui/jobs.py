@@ -22,6 +22,9 @@ from desktop_app.gui.i18n import tr
 from desktop_app.sdk.errors import LoupeError, WorkerLost
 
 _SUPERVISE_MILLISECONDS = 200
+_LAST_WORDS_SECONDS = 2.0
+_LISTENING_SECONDS = 30.0
+"""A worker listens once Python has imported torch."""
 
 
 class Job(QObject):
@@ -43,7 +46,7 @@ class Job(QObject):
         self.feed = RunFeed(self.folder.path, self)
         self._runner = runner
         self._handle: Handle | None = None
-        self._since = 0.0
+        self._found_dead: float | None = None
         self._wanted_stop: float | None = None
         self._terminated: float | None = None
         self._timer = QTimer(self)
@@ -114,8 +117,7 @@ class Job(QObject):
             _aside(handle.close)
 
     def _begin(self) -> None:
-        self._since = time.monotonic()
-        self._wanted_stop = self._terminated = None
+        self._found_dead = self._wanted_stop = self._terminated = None
         self._set(JobState.STARTING)
         self._timer.start()
 
@@ -164,8 +166,9 @@ class Job(QObject):
         """Find out how the worker ended once its last events are read."""
         told, code = self.feed.state, self._handle.exit_code() if self._handle else None
         if told.is_active or told is JobState.QUEUED:
-            if time.monotonic() - self._since < 1:  # its last lines may not be read yet
-                return
+            self._found_dead = self._found_dead or time.monotonic()
+            if time.monotonic() - self._found_dead < _LAST_WORDS_SECONDS:
+                return  # its last events may not be read yet
             if self._wanted_stop is not None:
                 self._end(JobState.STOPPED, tr("The last checkpoint is kept"))
             elif code is None:
@@ -189,10 +192,9 @@ class Job(QObject):
             return
 
         def say() -> None:
-            try:
-                handle.tell(command)
-            except WorkerLost as problem:
-                self._answered.emit(str(problem))
+            problem = _said(handle, command)
+            if problem:
+                self._answered.emit(problem)
 
         _aside(say)
 
@@ -210,6 +212,8 @@ class JobQueue(QObject):
     """All jobs of this window; one training at a time on each device."""
 
     jobs_changed = Signal()
+    job_started = Signal(object)
+    """A job was made or queued here."""
     job_ended = Signal(object)
 
     def __init__(self, workspace: Workspace, runner: Runner, parent: QObject | None = None) -> None:
@@ -219,8 +223,9 @@ class JobQueue(QObject):
         self._runner = runner
 
     def start(self, spec: JobSpec, title: str) -> Job:
-        """Make a run for a spec and queue its training."""
-        spec = spec.model_copy(update={"threads": spec.threads or worker_threads()})
+        """Make a run for a spec and queue its training, and looking at the whole folder after."""
+        threads = spec.threads or worker_threads()
+        spec = spec.model_copy(update={"threads": threads, "apply_after": True})
         run = Run.create(self._workspace.new_run_dir(spec.method), spec)
         return self._queued(Job(run, title, self._runner))
 
@@ -267,6 +272,7 @@ class JobQueue(QObject):
         self._watch(job)
         self._start_next()
         self.jobs_changed.emit()
+        self.job_started.emit(job)
         return job
 
     def _watch(self, job: Job) -> None:
@@ -314,6 +320,19 @@ def _crash_sentence(code: int) -> str:
     return tr(
         "The worker ended with code {n}; its log tells why. The last checkpoint is kept.", n=code
     )
+
+
+def _said(handle: Handle, command: str) -> str:
+    """Say something, waiting until a worker that has just started listens; return a problem."""
+    deadline = time.monotonic() + _LISTENING_SECONDS
+    while True:
+        try:
+            handle.tell(command)
+            return ""
+        except WorkerLost as problem:
+            if not handle.is_alive() or time.monotonic() > deadline:
+                return str(problem)
+        time.sleep(0.1)
 
 
 def _aside(act: Callable[[], Any]) -> None:

@@ -4,7 +4,7 @@ Everything is in rows of one table: row i is image i of the open folder. Views c
 through its functions and follow its signals; none of them knows another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,12 @@ Mode = Literal["replace", "add", "subtract", "toggle"]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
+_COMBINED: dict[Mode, Callable[[Mask, Mask], Mask]] = {
+    "replace": lambda before, mask: mask,  # noqa: ARG005
+    "add": lambda before, mask: before | mask,
+    "subtract": lambda before, mask: before & ~mask,
+    "toggle": lambda before, mask: before ^ mask,
+}
 _NORMAL_QUANTILE = 0.99
 """Without known anomalies, the threshold leaves one in a hundred images above it."""
 
@@ -70,7 +76,10 @@ class Session(QObject):
         self.threshold: float | None = None
         self.indexing: Indexing | None = None
         self._verdicts = Verdicts(workspace, "", self.table)
-        self._reset_rows()
+        self.selected: Mask = np.zeros(0, np.bool_)
+        self.visible: Mask = np.zeros(0, np.bool_)
+        self.current = -1
+        self._truth = _truth(self.table)
         catalog = cached_catalog()
         self.catalog: list[MethodInfo] = catalog.methods if catalog is not None else []
 
@@ -126,15 +135,10 @@ class Session(QObject):
 
     def select(self, rows: Mask | Rows, mode: Mode = "replace") -> None:
         """Change the selection that all views share, by a mask (N,) or by row numbers."""
-        mask = rows if rows.dtype == np.bool_ else self._mask(rows)
-        changed = {
-            "replace": lambda: mask,
-            "add": lambda: self.selected | mask,
-            "subtract": lambda: self.selected & ~mask,
-            "toggle": lambda: self.selected ^ mask,
-        }[mode]()
+        mask = self._mask(rows)
+        changed: Mask = _COMBINED[mode](self.selected, mask)
         if not np.array_equal(changed, self.selected):
-            self.selected = changed.copy()
+            self.selected = changed
             self.selection_changed.emit()
 
     def set_current(self, row: int) -> None:
@@ -306,7 +310,7 @@ class Session(QObject):
             self.set_current(int(rows[0]))
             self.verdicts_changed.emit()
 
-    def _mask(self, rows: Rows) -> Mask:
+    def _mask(self, rows: Mask | Rows) -> Mask:
         mask = np.zeros(len(self.table), np.bool_)
         mask[rows] = True
         return mask

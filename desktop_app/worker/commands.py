@@ -6,6 +6,7 @@ runs the job. When a window goes away the job checkpoints and carries on.
 
 import queue
 import threading
+from contextlib import suppress
 from multiprocessing.connection import Connection, Listener
 from typing import Literal, get_args
 
@@ -41,11 +42,15 @@ class CommandServer:
         self._commands = commands
         self._listener: Listener = self.address.listen()
         self._closed = threading.Event()
-        threading.Thread(target=self._accept, name="command server", daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, name="command server", daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
         """Listen no longer."""
         self._closed.set()
+        with suppress(WorkerLost):
+            self.address.connect().close()  # wakes the thread that waits for a connection
+        self._accepting.join(timeout=2)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -56,6 +61,9 @@ class CommandServer:
                 if self._closed.is_set():
                     return
                 continue
+            if self._closed.is_set():
+                connection.close()
+                return
             threading.Thread(target=self._follow, args=(connection,), daemon=True).start()
 
     def _follow(self, connection: Connection) -> None:

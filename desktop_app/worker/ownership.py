@@ -6,8 +6,7 @@ from pathlib import Path
 
 from desktop_app.core.locks import release_lock, take_lock
 from desktop_app.core.runs import JobFolder, Run
-from desktop_app.core.states import read_about, read_state
-from desktop_app.sdk.errors import InvalidInput, UnreadableRun
+from desktop_app.core.states import read_about
 from desktop_app.worker.commands import Commands, CommandServer
 from desktop_app.worker.narrator import Narrator, Observer
 
@@ -35,20 +34,9 @@ def continued(run: Run, observe: Observer) -> Iterator[tuple[Narrator, Path | No
 
     Events after that checkpoint are cut off: they come again.
     """
-    checkpoint = latest_checkpoint(run)
+    checkpoint = run.latest_checkpoint()
     about = read_about(checkpoint) if checkpoint is not None else {"events": 0, "elapsed": 0.0}
     with Narrator(
         run, observe, size=int(about["events"]), elapsed=float(about["elapsed"])
     ) as narrator:
         yield narrator, checkpoint
-
-
-def latest_checkpoint(run: Run) -> Path | None:
-    """Return the newest checkpoint that can be read; a damaged one is passed over."""
-    for path in reversed(run.checkpoints()):
-        try:
-            read_state(path)
-        except (UnreadableRun, InvalidInput):
-            continue
-        return path
-    return None

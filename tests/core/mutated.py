@@ -264,7 +264,6 @@ _KINDS: dict[str, tuple[Maker, Expected]] = {
     **_all(
         {
             "cut LZW": _lzw_tiff_cut,
-            "last byte lost JPEG": _without_its_end("JPEG", 1),
             "last pixels lost BMP": _without_its_end("BMP", 4),
             "empty": _bytes(".png", b""),
             "two bytes": _bytes(".jpg", b"\xff\xd8"),
@@ -295,6 +294,7 @@ _KINDS: dict[str, tuple[Maker, Expected]] = {
         "problem",
     ),
     **_all({f"bits flipped {kind}": _flipped(kind) for kind in _EXTENSIONS}, "anything"),
+    **_all({"last byte lost JPEG": _without_its_end("JPEG", 1)}, "anything"),
     **_all(
         {
             "png called jpg": _renamed("PNG", ".jpg"),

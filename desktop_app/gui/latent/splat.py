@@ -1,8 +1,8 @@
 """Points as pixels: a million of them in tens of milliseconds, with NumPy alone.
 
-A raster is a uint32 array (H, W) of 0xffRRGGBB, opaque, its first row at the bottom; points are drawn
-in the order of their arrays, later ones on top. Rasters carry a margin of `MARGIN` pixels so that
-marks at the edge need no clipping.
+A raster is a uint32 array (H, W) of 0xffRRGGBB, opaque, its first row at the bottom; points are
+drawn in the order of their arrays, later ones on top. Rasters carry a margin of `MARGIN` pixels so
+that marks at the edge need no clipping.
 """
 
 import math
@@ -17,6 +17,9 @@ MARGIN = 16
 
 _CHUNK = 32_768  # points whose marks are written at once: small enough for the processor's cache
 _SAMPLE = 4  # one point in so many colours a density
+_RANGE = 60  # densities from the peak to 1/60 of it are told apart
+_LEVELS = 9
+_SPARSE = 0.09  # share of the scale below which points are drawn one by one
 
 Raster = NDArray[np.uint32]
 """(H + 2 MARGIN, W + 2 MARGIN), 0xffRRGGBB."""
@@ -135,54 +138,81 @@ def identities(placed: Placed, diameter: float) -> Ints:
     return owner
 
 
+@dataclass(frozen=True)
+class Relief:
+    """How dense the points of a window lie; the costly part of a density, free of colours."""
+
+    cell: int
+    """Edge of a bin in pixels."""
+    shape: tuple[int, int]
+    """Rows and columns of bins."""
+    bins: Ints
+    """(n,) bin of each placed point."""
+    opacity: NDArray[np.float32]
+    """As large as the raster: terraces of equal density, 0 to 1."""
+    alone: Ints
+    """Placed points in places so sparse that each is drawn by itself."""
+
+
+def relief(placed: Placed, cell: int = 2) -> Relief:
+    """Return how dense the points lie, as terraces with bright edges."""
+    height, width = placed.window.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    bins = _coarse(placed.flat, width, columns, cell)
+    counts = np.bincount(bins, minlength=rows * columns).reshape(rows, columns)
+    smooth = _blurred(counts.astype(np.float32))
+    peak = max(float(smooth.max()), 1e-6)
+    relative = np.log1p(smooth * (_RANGE / peak)) * np.float32(1 / math.log1p(_RANGE))
+    opacity = _terraces(_enlarged(relative, cell)[:height, :width])
+    alone = np.flatnonzero(relative.ravel()[bins] < _SPARSE).astype(np.int32)
+    return Relief(cell, (rows, columns), bins, opacity, alone)
+
+
 def density(
     placed: Placed,
+    relief: Relief,
     colour_index: NDArray[np.uint8] | NDArray[np.uint16],
     lut: NDArray[np.uint8],
     background: int,
     *,
-    cell: int = 1,
-    levels: int = 9,
+    diameter: float = 2.5,
     strength: float = 1.0,
 ) -> Raster:
-    """Return how dense the points lie, in their mean colour, with the lines of equal density.
+    """Return a relief in the mean colour of its points, and the ones in sparse places singly.
 
-    `cell` is the edge of a bin in pixels, `strength` fades the whole picture, 0 to 1.
+    `colour_index` has one entry per column, not per placed point. `diameter` is the size of a
+    single point, `strength` fades the whole picture, 0 to 1.
     """
+    sample = slice(None, None, _SAMPLE)
+    sampled = colour_index[placed.points[sample]]
+    ink = _mean_colours(relief.bins[sample], sampled, lut, relief.shape)
     height, width = placed.window.shape
-    rows, columns = -(-height // cell), -(-width // cell)
-    bins = placed.flat if cell == 1 else _coarse(placed.flat, width, columns, cell)
-    size = rows * columns
-    counts = np.bincount(bins, minlength=size).reshape(rows, columns).astype(np.float32)
-    smooth = _blurred(counts)
-    peak = float(smooth.max())
-    if peak <= 0:
-        return empty(placed.window, background)
-    relative = np.log1p(smooth * (60 / peak))
-    relative *= 1 / math.log1p(60)
-    ink = _mean_colours(bins[::_SAMPLE], colour_index[placed.points[::_SAMPLE]], lut, rows, columns)
-    level = np.ceil(relative * levels)
-    edge = np.zeros(level.shape, bool)
-    edge[:, 1:] |= level[:, 1:] != level[:, :-1]
-    edge[1:] |= level[1:] != level[:-1]
-    opacity = np.where(relative > 0.02, 0.08 + 0.8 * level / levels, 0).astype(np.float32)
-    opacity[edge] += 0.12
-    opacity *= strength
-    whole = blended(ink, background, np.minimum(opacity, 1)[..., None])
-    if cell > 1:
-        whole = whole.repeat(cell, axis=0).repeat(cell, axis=1)[:height, :width]
-    return np.ascontiguousarray(whole)
+    wide_ink = ink.repeat(relief.cell, axis=0).repeat(relief.cell, axis=1)[:height, :width]
+    raster = blended(wide_ink, background, (relief.opacity * np.float32(strength))[..., None])
+    faint = faded(lut, background, 0.65 * strength)
+    alone = relief.alone
+    index = colour_index[placed.points[alone]]
+    splat(raster, placed.flat[alone], index, faint, background, diameter)
+    return raster
+
+
+def faded(lut: NDArray[np.uint8], background: int, strength: float) -> NDArray[np.uint8]:
+    """Return RGB colours (K, 3) as they look at this opacity, 0 to 1, over the background."""
+    if strength >= 1:
+        return lut
+    mixed = blended(lut, background, np.full((len(lut), 1), strength, np.float32))
+    return np.stack([mixed >> shift & 0xFF for shift in (16, 8, 0)], axis=-1).astype(np.uint8)
 
 
 def blended(
     colours: NDArray[np.uint8] | NDArray[np.float32], background: int, share: NDArray[np.float32]
 ) -> NDArray[np.uint32]:
     """Lay RGB colours (..., 3) over a background 0xffRRGGBB by their share (..., 1), 0 to 1."""
-    red, green, blue = (
-        _channel(colours[..., band], background >> shift & 0xFF, share[..., 0]) << np.uint32(shift)
-        for band, shift in enumerate((16, 8, 0))
-    )
-    return red | green | blue | np.uint32(0xFF000000)
+    mixed: NDArray[np.uint32] = np.uint32(0xFF000000)  # type: ignore[assignment]
+    for band, shift in enumerate((16, 8, 0)):
+        ground = background >> shift & 0xFF
+        mixed = mixed | _channel(colours[..., band], ground, share[..., 0]) << np.uint32(shift)
+    return mixed
 
 
 def cropped(raster: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -202,29 +232,59 @@ def _channel(
 
 def _coarse(flat: Ints, width: int, columns: int, cell: int) -> Ints:
     row, column = np.divmod(flat, np.int32(width))
-    return (row // cell) * np.int32(columns) + column // cell
+    coarse: Ints = (row // cell) * np.int32(columns) + column // cell
+    return coarse
 
 
 def _mean_colours(
-    bins: Ints, index: NDArray[np.uint8] | NDArray[np.uint16], lut: NDArray[np.uint8],
-    rows: int, columns: int,
+    bins: Ints,
+    index: NDArray[np.uint8] | NDArray[np.uint16],
+    lut: NDArray[np.uint8],
+    shape: tuple[int, int],
 ) -> NDArray[np.float32]:
     """Return the blurred mean colour (rows, columns, 3) of the points in each bin."""
-    size = rows * columns
-    if len(np.unique(lut, axis=0)) == 1:
-        return np.broadcast_to(lut[0].astype(np.float32), (rows, columns, 3))
-    weight = np.bincount(bins, minlength=size).reshape(rows, columns).astype(np.float32)
+    if (lut == lut[0]).all():
+        return np.broadcast_to(lut[0].astype(np.float32), (*shape, 3))
+    size = shape[0] * shape[1]
+    weight = np.bincount(bins, minlength=size).reshape(shape).astype(np.float32)
     total = np.maximum(_blurred(weight), 1e-6)
-    mean = np.empty((rows, columns, 3), np.float32)
-    for band in range(3):
-        sums = np.bincount(bins, lut[index, band].astype(np.float64), minlength=size)
-        mean[..., band] = _blurred(sums.reshape(rows, columns).astype(np.float32)) / total
+    mean = np.empty((*shape, 3), np.float32)
+    for band, values in enumerate(lut.T.astype(np.float64)):
+        sums = np.bincount(bins, values[index], minlength=size).reshape(shape)
+        mean[..., band] = _blurred(sums.astype(np.float32)) / total
     return mean
 
 
+def _terraces(relative: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the opacity of a density 0 to 1: steps with brighter edges, like a relief map."""
+    level = np.ceil(relative * np.float32(_LEVELS))
+    edge = np.zeros(level.shape, bool)
+    edge[:, 1:] = level[:, 1:] != level[:, :-1]
+    edge[1:] |= level[1:] != level[:-1]
+    level *= np.float32(0.7 / _LEVELS)
+    level += np.float32(0.18) * relative
+    level[relative < _SPARSE] = 0
+    level[edge & (relative >= _SPARSE)] += np.float32(0.12)
+    opacity: NDArray[np.float32] = level
+    return opacity
+
+
+def _enlarged(image: NDArray[np.float32], times: int) -> NDArray[np.float32]:
+    """Return the image `times` as large, blended linearly along both axes."""
+    for axis in (0, 1):
+        image = np.moveaxis(image, axis, 0)
+        following = np.concatenate([image[1:], image[-1:]])
+        step = (following - image) * np.float32(1 / times)
+        wide = np.empty((image.shape[0], times, *image.shape[1:]), np.float32)
+        for part in range(times):
+            wide[:, part] = image + step * np.float32(part)
+        image = np.moveaxis(wide.reshape(-1, *image.shape[1:]), 0, axis)
+    return np.ascontiguousarray(image)
+
+
 def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the image under a 7 x 7 near-Gaussian: three passes of a 3 x 3 box."""
-    for _ in range(3):
+    """Return the image under a 9 x 9 near-Gaussian: four passes of a 3 x 3 box."""
+    for _ in range(4):
         wide = image.copy()
         wide[:, 1:] += image[:, :-1]
         wide[:, :-1] += image[:, 1:]

@@ -1,0 +1,137 @@
+"""What leaves the window: scores and verdicts as a table, chosen images as a list or as copies."""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.core.files import replaced
+from desktop_app.core.table import ImageTable
+from desktop_app.gui.session import Session
+from desktop_app.gui.verdicts import NAMES
+from desktop_app.sdk.errors import InvalidInput
+
+_TOLD = 500  # rows between two words about progress
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is known of some images at one moment, so that a thread may write it down."""
+
+    root: Path
+    table: ImageTable
+    rows: NDArray[np.int64]
+    """(n,) in the order in which they are written."""
+    verdicts: NDArray[np.uint8]
+    """(N,)."""
+    scores: NDArray[np.float32] | None
+    """(N,)."""
+    shares: NDArray[np.float64] | None
+    """(N,): share of the reference images with a lower score."""
+    threshold: float | None
+
+
+def snapshot(
+    session: Session, rows: NDArray[np.int64], shares: NDArray[np.float64] | None = None
+) -> Snapshot:
+    """Note what is known of these rows now. Raises InvalidInput while no folder is open."""
+    if session.folder is None:
+        raise InvalidInput("No folder is open, so there is nothing to export. Open a folder.")
+    return Snapshot(
+        root=session.folder.root,
+        table=session.table,
+        rows=rows.copy(),
+        verdicts=session.verdicts.copy(),
+        scores=session.result.scores if session.result is not None else None,
+        shares=shares,
+        threshold=session.threshold,
+    )
+
+
+def write_table(shot: Snapshot, path: Path) -> Iterator[tuple[int, int]]:
+    """Write path, label, split, score, percentile, flagged and verdict as CSV; yield progress.
+
+    Scores are written in full; a cell is empty where nothing is known.
+    """
+    _require_outside(path.parent, shot.root)
+    with replaced(path) as temporary:
+        with temporary.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(_COLUMNS)
+            for done, row in enumerate(shot.rows.tolist(), start=1):
+                writer.writerow(_cells(shot, row))
+                if done % _TOLD == 0:
+                    yield done, len(shot.rows)
+    yield len(shot.rows), len(shot.rows)
+
+
+def write_list(shot: Snapshot, path: Path) -> Iterator[tuple[int, int]]:
+    """Write the absolute paths of the images, one per line; yield progress."""
+    _require_outside(path.parent, shot.root)
+    lines = [str(shot.root / shot.table.paths[row]) for row in shot.rows.tolist()]
+    with replaced(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    yield len(lines), len(lines)
+
+
+def copy_images(shot: Snapshot, target: Path) -> Iterator[tuple[int, int]]:
+    """Copy the images below `target` in the sub-folders they are in; yield progress.
+
+    A file that is there already is left alone, and the copy gets a number. Raises InvalidInput
+    where `target` lies in the folder of the images: nothing is ever written there.
+    """
+    _require_outside(target, shot.root)
+    for done, row in enumerate(shot.rows.tolist(), start=1):
+        relative = shot.table.paths[row]
+        place = _free_place(target / relative)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_name(f".{place.name}.part")
+        try:
+            shutil.copy2(shot.root / relative, unfinished)
+            unfinished.replace(place)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        yield done, len(shot.rows)
+
+
+_COLUMNS = ("path", "label", "split", "score", "percentile", "flagged", "verdict")
+
+
+def _cells(shot: Snapshot, row: int) -> tuple[str, ...]:
+    score = float(shot.scores[row]) if shot.scores is not None else float("nan")
+    share = float(shot.shares[row]) if shot.shares is not None else float("nan")
+    is_scored = not np.isnan(score)
+    flagged = ""
+    if is_scored and shot.threshold is not None:
+        flagged = "yes" if score >= shot.threshold else "no"
+    return (
+        shot.table.paths[row],
+        shot.table.labels[row],
+        shot.table.splits[row],
+        repr(score) if is_scored else "",
+        f"{100 * share:.2f}" if is_scored and not np.isnan(share) else "",
+        flagged,
+        NAMES[shot.verdicts[row]],
+    )
+
+
+def _require_outside(target: Path, root: Path) -> None:
+    """Raise InvalidInput where a folder is, or lies in, the folder of the images."""
+    resolved, source = target.expanduser().resolve(), root.resolve()
+    if resolved == source or source in resolved.parents:
+        raise InvalidInput(
+            f"'{target}' lies in the folder of the images, to which nothing is ever written. "
+            "Choose a folder elsewhere."
+        )
+
+
+def _free_place(path: Path) -> Path:
+    """Return the path, or the first numbered one beside it that is not taken."""
+    if not path.exists():
+        return path
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 10**6))
+    return next(place for place in numbered if not place.exists())

@@ -1,0 +1,124 @@
+"""What lies on the point canvas: the picture of the points, thumbnails, rings, the lasso."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
+
+from desktop_app.gui.theme import RADIUS, current_theme
+
+_EDGE = 40  # of a thumbnail, logical pixels
+
+LaidPicture = tuple[QPointF, QImage, tuple[int, int, int], bool]
+"""Centre on the widget, thumbnail, colour of its frame, whether it is faded."""
+
+
+class _OnWidget(pg.GraphicsObject):  # type: ignore[misc]
+    """An item that covers the view and paints in the widget's own pixels."""
+
+    def boundingRect(self) -> QRectF:
+        """Cover whatever is in view."""
+        rect: QRectF = self.viewRect()
+        return rect if rect is not None else QRectF()
+
+    def viewTransformChanged(self) -> None:
+        """Cover the new view."""
+        self.prepareGeometryChange()
+
+
+class MapPicture(_OnWidget):
+    """Paints the image that the canvas makes, pixel by pixel."""
+
+    def __init__(self, painted: Callable[[], tuple[QImage, QPointF]]) -> None:
+        super().__init__()
+        self._painted = painted
+
+    def paint(self, painter: QPainter, *_rest: Any) -> None:
+        """Ask for the image and copy it."""
+        image, corner = self._painted()
+        painter.save()
+        painter.resetTransform()
+        painter.drawImage(corner, image)
+        painter.restore()
+
+
+class MapOverlay(_OnWidget):
+    """Paints thumbnails, the rings of the hovered and the current point, and the lasso."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pictures: Sequence[LaidPicture] = ()
+        self._current: Sequence[QPointF] = ()
+        self._hovered: Sequence[QPointF] = ()
+        self._reach = 0.0
+        self._path = QPolygonF()
+        self._focused = False
+        self.setZValue(10)
+
+    def set_pictures(self, pictures: Sequence[LaidPicture]) -> None:
+        """Show these thumbnails."""
+        self._pictures = pictures
+        self.update()
+
+    def set_rings(
+        self, current: Sequence[QPointF], hovered: Sequence[QPointF], reach: float
+    ) -> None:
+        """Ring these places with circles of radius `reach`."""
+        self._current, self._hovered, self._reach = current, hovered, reach
+        self.update()
+
+    def set_path(self, path: QPolygonF) -> None:
+        """Show a lasso; an empty path shows none."""
+        self._path = QPolygonF(path)
+        self.update()
+
+    def set_focused(self, focused: bool) -> None:
+        """Show that the keyboard moves the map."""
+        self._focused = focused
+        self.update()
+
+    def paint(self, painter: QPainter, *_rest: Any) -> None:
+        """Draw from back to front."""
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        for picture in self._pictures:
+            _draw_picture(painter, *picture)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        theme = current_theme()
+        for places, colour, width in (
+            (self._current, theme.colour("accent"), 2.5),
+            (self._hovered, theme.colour("text"), 1.5),
+        ):
+            painter.setPen(QPen(colour, width))
+            for place in places:
+                painter.drawEllipse(place, self._reach, self._reach)
+        if self._path.size() > 1:
+            colour = theme.colour("accent")
+            painter.setPen(QPen(colour, 1.5))
+            colour.setAlpha(36)
+            painter.setBrush(colour)
+            painter.drawPolygon(self._path)
+        if self._focused:
+            ratio = painter.device().devicePixelRatio()
+            width, height = painter.device().width() / ratio, painter.device().height() / ratio
+            painter.setPen(QPen(theme.colour("accent"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(QRectF(0.5, 0.5, width - 1, height - 1))
+        painter.restore()
+
+
+def _draw_picture(
+    painter: QPainter, centre: QPointF, image: QImage, colour: tuple[int, int, int], faded: bool
+) -> None:
+    size = QSizeF(image.size()).scaled(_EDGE, _EDGE, Qt.AspectRatioMode.KeepAspectRatio)
+    area = QRectF(centre - QPointF(size.width() / 2, size.height() / 2), size)
+    painter.setOpacity(0.3 if faded else 1.0)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(*colour))
+    painter.drawRoundedRect(area.adjusted(-2, -2, 2, 2), RADIUS.s, RADIUS.s)
+    painter.drawImage(area, image)
+    painter.setOpacity(1.0)

@@ -1,0 +1,70 @@
+"""Where a score stands among the scores of normal images: "more unusual than 99.7 % of 31"."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.gui.categories import splits_of
+from desktop_app.gui.i18n import tr
+from desktop_app.gui.session import Session
+
+_FEWEST = 5  # images that make a percentile worth telling
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The images against which a score is read."""
+
+    scores: NDArray[np.float64]
+    """(n,), ascending."""
+    name: str
+    """What the images are, for the analyst: "training images"."""
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def share_below(self, score: float) -> float | None:
+        """Return the share of the reference with a lower score; None for too few or no score."""
+        if len(self) < _FEWEST or not np.isfinite(score):
+            return None
+        return float(np.searchsorted(self.scores, score, side="left")) / len(self)
+
+    def shares(self, session: Session) -> NDArray[np.float64] | None:
+        """Return (N,) the share below each score of the session; None without scores."""
+        result = session.result
+        if result is None or result.scores is None or len(self) < _FEWEST:
+            return None
+        scores = result.scores.astype(np.float64)
+        shares = np.searchsorted(self.scores, scores, side="left") / len(self)
+        return np.where(np.isfinite(scores), shares, np.nan)
+
+    def sentence(self, score: float) -> str:
+        """Say where a score stands, or nothing where that is not known."""
+        share = self.share_below(score)
+        if share is None:
+            return ""
+        text = tr("more unusual than {share} of {n} {images}")
+        shown = f"{100 * share:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
+        return text.format(share=shown, n=f"{len(self):,}", images=self.name)
+
+
+def reference_of(session: Session) -> Reference:
+    """Return the best reference there is: normal training images, normal images, all images."""
+    result = session.result
+    if result is None or result.scores is None:
+        return Reference(np.zeros(0), "")
+    scored = np.isfinite(result.scores)
+    training = splits_of(session).mask(frozenset({"train"}))
+    normal = session.truth == 0
+    judged_normal = session.verdicts == 1
+    choices = (
+        (training & (session.truth != 1), tr("training images")),
+        (normal | judged_normal, tr("normal images")),
+        (np.ones_like(scored), tr("images")),
+    )
+    for mask, name in choices:
+        chosen = result.scores[mask & scored]
+        if len(chosen) >= _FEWEST:
+            return Reference(np.sort(chosen.astype(np.float64)), name)
+    return Reference(np.sort(result.scores[scored].astype(np.float64)), tr("images"))
