@@ -1,5 +1,6 @@
 """Small trainings: what is asked for, and what they told."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,3 +64,13 @@ class At:
                 self._do()
             for command in self._told:
                 self.commands.put(command)
+
+
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Return what a condition gives once that is true; fail when it takes longer."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f"What was waited for did not come within {seconds} s.")

@@ -78,7 +78,12 @@ class ProcessRunner:
                 close_fds=True,
                 **_detached(),  # type: ignore[call-overload]
             )
+        _outliving[:] = [*(known for known in _outliving if known.poll() is None), process]
         return ProcessHandle(job, process)
+
+
+_outliving: "list[subprocess.Popen[bytes]]" = []
+"""Workers started here: they may outlive their handles, and are waited for when they have ended."""
 
 
 class ThreadRunner:

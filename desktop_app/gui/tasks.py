@@ -85,7 +85,7 @@ def run_with_progress(
         left = spent / done * (total - done) if done else 0.0
         text = tr("{done} of {total}", done=f"{done:,}", total=f"{total:,}")
         if spent > 1 and done < total:
-            text = tr("{text}, about {n} s left", text=text, n=max(1, round(left)))
+            text = tr("{counts}, about {n} s left", counts=text, n=max(1, round(left)))
         dialog.setLabelText(f"{title}\n{text}")
 
     def finish(problem: str, stopped: bool) -> None:

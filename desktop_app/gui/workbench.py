@@ -41,8 +41,8 @@ from desktop_app.gui.icons import icon
 from desktop_app.gui.inspector.panel import InspectorPanel
 from desktop_app.gui.jobs import Job
 from desktop_app.gui.latent.panel import LatentPanel
-from desktop_app.gui.library.panel import LibraryPanel
-from desktop_app.gui.library.sources import SourcesPanel
+from desktop_app.gui.library.folders import FolderList
+from desktop_app.gui.library.panel import GalleryPanel
 from desktop_app.gui.palette import CommandPalette
 from desktop_app.gui.preferences import Preferences
 from desktop_app.gui.session import Session
@@ -98,7 +98,7 @@ class Workbench(QMainWindow):
 
     def _build_centre(self) -> None:
         self.welcome = Welcome()
-        self.library = LibraryPanel(self.session)
+        self.library = GalleryPanel(self.session)
         self.training = TrainingPanel(self.session)
         self.latent = LatentPanel(self.session)
         self.inspector = InspectorPanel(self.session)
@@ -120,7 +120,7 @@ class Workbench(QMainWindow):
         left = Qt.DockWidgetArea.LeftDockWidgetArea
         right = Qt.DockWidgetArea.RightDockWidgetArea
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
-        self.sources = SourcesPanel(self.session)
+        self.sources = FolderList(self.session)
         self.runs = RunList(self.session)
         self.method = TrainPanel(self.session)
         self.log = LogPanel(self.session)
@@ -201,6 +201,9 @@ class Workbench(QMainWindow):
         self.welcome.sample_wanted.connect(self.open_sample)
         self.welcome.folder_chosen.connect(self.open_folder)
         self.sources.open_wanted.connect(self.choose_folder)
+        self.sources.folder_chosen.connect(self.open_folder)
+        for panel in (self.library, self.latent, self.inspector):
+            panel.place_wanted.connect(self._show_place)
         session.folder_changed.connect(self._show_folder)
         session.table_changed.connect(self._show_counts)
         session.selection_changed.connect(self._show_counts)
@@ -373,6 +376,10 @@ class Workbench(QMainWindow):
         if self.session.run is None or self.session.run.path != job.run.path:
             self.session.open_run(job.run)
         self.show_view(self.inspector)
+
+    def _show_place(self, place: str) -> None:
+        places = {"gallery": self.library, "map": self.latent, "inspector": self.inspector}
+        self.show_view(places[place])
 
     def _tell_crash(self, sentence: str, path: str) -> None:
         self.toasts.show_toast(

@@ -111,18 +111,11 @@ class Coreset:
         nearest, pool = self._distances.topk(size)  # (P,), farthest first
         outside = max(float(nearest[-1]), self._mark) if size < len(self._points) else 0.0
         enough = max(outside * (1 - self._slack) ** 2, self._nothing)
-        near = self._points[pool].float() - self._mean
-        squares = self._squares[pool]
-        chosen: list[int] = []
-        while len(chosen) < min(wanted, _MOST_PER_ROUND):
-            farthest, place = nearest.max(0)
-            if float(farthest) <= self._nothing or (chosen and float(farthest) < enough):
-                break
-            chosen.append(int(place))
-            towards = torch.mv(near, near[place]).mul_(-2).add_(squares).add_(squares[place])
-            torch.minimum(nearest, towards, out=nearest)
-            nearest[place] = 0.0
-        return pool[chosen]
+        apart = self._squared_distances_within(pool).cpu().numpy()  # (P, P)
+        places = _farthest_first(
+            nearest.cpu().numpy(), apart, min(wanted, _MOST_PER_ROUND), enough, self._nothing
+        )
+        return pool[torch.tensor(places, dtype=torch.int64, device=pool.device)]
 
     def _take(self, rows: Tensor) -> None:
         self._centres = torch.cat([self._centres, rows])
@@ -149,6 +142,11 @@ class Coreset:
                 )
         self._seen[rows] = len(self._centres)
 
+    def _squared_distances_within(self, rows: Tensor) -> Tensor:
+        points = self._points[rows].float() - self._mean
+        squares = self._squares[rows]
+        return torch.addmm(squares, points, points.T, alpha=-2).add_(squares[:, None])
+
     def _squared_norms(self) -> Tensor:
         blocks = self._points.split(_BLOCK)
         return torch.cat([(block.float() - self._mean).square().sum(1) for block in blocks])
@@ -161,6 +159,29 @@ def nearest_squared(points: Tensor, centres: Tensor, block: int = _MOST_PER_ROUN
         products = torch.addmm(some.square().sum(1), points, some.T, alpha=-2)
         torch.minimum(nearest, products.amin(1), out=nearest)
     return nearest.add_(points.square().sum(1)).clamp_min_(0)
+
+
+def _farthest_first(
+    nearest: NDArray[np.float32],
+    apart: NDArray[np.float32],
+    most: int,
+    enough: float,
+    nothing: float,
+) -> list[int]:
+    """Return places (k,) of a pool in greedy order, at most `most`, until none is far `enough`.
+
+    `nearest` (P,) are squared distances to the centres so far, `apart` (P, P) between the pool's
+    points. The first place is taken in any case unless its distance is `nothing`.
+    """
+    nearest, places = nearest.copy(), []
+    while len(places) < most:
+        place = int(nearest.argmax())
+        if nearest[place] <= nothing or (places and nearest[place] < enough):
+            break
+        places.append(place)
+        np.minimum(nearest, apart[place], out=nearest)
+        nearest[place] = 0.0
+    return places
 
 
 def _mean(points: Tensor) -> Tensor:

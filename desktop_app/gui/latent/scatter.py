@@ -8,6 +8,7 @@ numbers at the border.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -615,15 +616,22 @@ def _mode(modifiers: Qt.KeyboardModifier) -> SelectionMode:
 
 
 def _columns(x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> _Columns:
-    rows = np.random.default_rng(0).permutation(len(x)).astype(np.int64)
-    points = np.empty_like(rows)
-    points[rows] = np.arange(len(rows))
+    rows, points = _shuffled(len(x))
     return _Columns(
         np.ascontiguousarray(x[rows], np.float32),
         np.ascontiguousarray(y[rows], np.float32),
         rows,
         points,
     )
+
+
+@lru_cache(maxsize=2)
+def _shuffled(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return a fixed random order and its inverse, so that a map of epochs does not flicker."""
+    rows = np.random.default_rng(0).permutation(count).astype(np.int64)
+    points = np.empty_like(rows)
+    points[rows] = np.arange(count)
+    return rows, points
 
 
 def _extent(columns: _Columns, finite: NDArray[np.bool_]) -> float:

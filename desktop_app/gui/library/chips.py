@@ -55,7 +55,10 @@ class CategoryChips(QWidget):
             return
         self._flow.clear()
         self._chips.clear()
-        self.setVisible(len(column) > 1)
+        if len(column) < 2:
+            self.hide()
+        elif self.parentWidget() is not None:  # without one it would become a window
+            self.show()
         theme, frequent = current_theme(), column.counts.argsort(kind="stable")[::-1]
         for code in sorted(frequent[:_MOST].tolist()):
             colour = column.colour(code, theme) if self._kind != "split" else ""

@@ -205,7 +205,7 @@ class GalleryPanel(QWidget):
             (-16, "minus", tr("Smaller thumbnails")),
             (16, "plus", tr("Larger thumbnails")),
         ):
-            button = named(QToolButton(), text, tr("{text} (Ctrl and wheel)", text=text))
+            button = named(QToolButton(), text, tr("{name} (Ctrl and wheel)", name=text))
             set_icon(button, icon_name, "text_secondary")
             button.clicked.connect(
                 lambda _on=False, step=step: self._size.setValue(self._size.value() + step)

@@ -1,0 +1,1 @@
+"""The anomaly inspector: ranked images, heat maps, the threshold and the analyst's verdicts."""

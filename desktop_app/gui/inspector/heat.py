@@ -1,0 +1,99 @@
+"""Numbers per pixel as colours, and masks as lines.
+
+Shapes: H rows, W columns, C channels.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FADE = 0.6
+"""Share of the scale below which a heat map fades out, so that what is usual stays in sight."""
+_LONGEST = 512
+"""Pixels to which masks are thinned before their outline is taken."""
+
+DIFFERENCE_RANGE = (0.0, 0.5)
+"""One scale for all differences of images in [0, 1]."""
+
+
+def heat_rgba(
+    values: NDArray[np.floating[Any]],
+    limits: tuple[float, float],
+    lut: NDArray[np.uint8],
+    *,
+    fade: bool = True,
+) -> NDArray[np.uint8]:
+    """Return a map (H, W) as RGBA (H, W, 4), low values transparent where `fade` is set.
+
+    `limits` are the values of the first and the last colour of `lut` (256, 3); what is not a number
+    is transparent.
+    """
+    share = relative(values, limits)
+    rgba = np.empty((*share.shape, 4), np.uint8)
+    rgba[..., :3] = lut[(np.nan_to_num(share) * 255).astype(np.uint8)]
+    alpha = np.minimum(share / _FADE, 1.0) if fade else np.ones_like(share)
+    rgba[..., 3] = np.where(np.isfinite(share), alpha * 255, 0).astype(np.uint8)
+    return rgba
+
+
+def heat_rgb(
+    values: NDArray[np.floating[Any]], limits: tuple[float, float], lut: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return a map (H, W) in colours alone, RGB (H, W, 3)."""
+    return lut[(np.nan_to_num(relative(values, limits)) * 255).astype(np.uint8)]
+
+
+def relative(
+    values: NDArray[np.floating[Any]], limits: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Return values on a scale from 0 to 1, clipped; NaN stays."""
+    low, high = limits
+    span = high - low if high > low else 1.0
+    share: NDArray[np.float32] = np.clip((values.astype(np.float32) - low) / span, 0, 1)
+    return share
+
+
+def difference(
+    images: NDArray[np.floating[Any]], rebuilt: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """Return how much two images (C, H, W) differ, the mean over the channels (H, W)."""
+    return np.abs(images.astype(np.float32) - rebuilt.astype(np.float32)).mean(axis=0)
+
+
+def pixels_of(image: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Return an image (C, H, W) in [0, 1] as uint8 (H, W) or (H, W, 3)."""
+    pixels = np.clip(np.rint(image * 255), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels[..., :3])
+
+
+def outline(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the border of a mask (H, W) as lines (n, 4): x1, y1, x2, y2, shares of the image."""
+    step = max(1, -(-max(mask.shape) // _LONGEST))
+    thin = np.pad(_thinned(mask, step), 1)
+    rows, columns = thin.shape[0] - 2, thin.shape[1] - 2
+    across = _runs(thin[1:, 1:-1] != thin[:-1, 1:-1])  # edges between a row and the next
+    down = _runs((thin[1:-1, 1:] != thin[1:-1, :-1]).T)
+    lines = np.empty((len(across) + len(down), 4), np.float32)
+    lines[: len(across)] = across[:, [1, 0, 2, 0]]
+    lines[len(across) :] = down[:, [0, 1, 0, 2]]
+    return lines / np.array([columns, rows, columns, rows], np.float32)
+
+
+def _thinned(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
+    """Return a smaller mask, True where any pixel of a block is."""
+    if step == 1:
+        return mask
+    height, width = -(-mask.shape[0] // step), -(-mask.shape[1] // step)
+    whole = np.zeros((height * step, width * step), np.bool_)
+    whole[: mask.shape[0], : mask.shape[1]] = mask
+    return np.asarray(whole.reshape(height, step, width, step).any(axis=(1, 3)))
+
+
+def _runs(edges: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the runs of True in each row as (row, start, stop), (n, 3)."""
+    padded = np.pad(edges, ((0, 0), (1, 1))).astype(np.int8)
+    change = np.diff(padded, axis=1)
+    row, start = np.nonzero(change == 1)
+    _row, stop = np.nonzero(change == -1)
+    return np.column_stack([row, start, stop])

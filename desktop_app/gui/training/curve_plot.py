@@ -1,0 +1,346 @@
+"""One plot of curves that share an axis: faint raw values, a strong smoothed line, and marks.
+
+Everything is drawn from at most two points per pixel and line, so that a repaint costs the same
+after a thousand and after a million steps.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop_app.gui.i18n import tr
+from desktop_app.gui.theme import Theme, current_theme, set_role
+from desktop_app.gui.training.groups import direction
+from desktop_app.gui.training.series import Floats, Metrics, Series
+from desktop_app.gui.views.chips import Chip, ChipRow
+from desktop_app.gui.views.plots import Plot, thin
+from desktop_app.gui.widgets import ElidedLabel
+from desktop_app.gui.wording import clock, number
+
+RAW_OPACITY = 0.32
+_MARK_HEIGHT = (0.0, 0.06)  # share of the plot
+_ROBUST = (0.02, 0.98)  # quantiles that a view without outliers spans
+_SAMPLE = 4000  # points that quantiles are taken of
+_ROOM = 0.06  # above and below the curves
+_TIME_STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400, 604_800)
+_MARK_TINTS = {
+    "checkpoint": "border_strong",
+    "paused": "warning",
+    "running": "good",
+    "learning rate": "accent",
+    "out of memory": "bad",
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened at a step: its kind, and a sentence about it."""
+
+    step: float
+    kind: str
+    text: str
+
+
+@dataclass
+class Line:
+    """One metric of one run in a plot."""
+
+    key: str
+    metric: str
+    name: str
+    colour: int
+    """Place in the theme's list of category colours."""
+    source: Metrics
+    series: Series
+    dashed: bool = False
+    shown: bool = True
+    raw: Any = field(default_factory=lambda: pg.PlotCurveItem(connect="finite"))
+    smooth: Any = field(default_factory=lambda: pg.PlotCurveItem(connect="finite", antialias=True))
+
+
+@dataclass(frozen=True)
+class Look:
+    """How all plots of a run show their curves."""
+
+    axis: str = "step"
+    logarithmic: bool = False
+    robust: bool = False
+    smoothing: bool = True
+
+
+class CurvePlot(QWidget):
+    """Chips with names and values, and below them the plot."""
+
+    moved = Signal()
+    """The analyst changed the range on screen."""
+    fitted = Signal()
+    """The analyst asked to see everything."""
+    hovered = Signal(float, QPointF)
+    """Carries the pointer's place on the x axis and on the screen."""
+    left = Signal()
+    """The pointer left the plot."""
+
+    def __init__(self, lines: Sequence[Line], name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.lines = list(lines)
+        self.follows = True
+        """Whether the vertical range follows the curves."""
+        self._look = Look()
+        self.chips = ChipRow(name)
+        self.remark = ElidedLabel("", Qt.TextElideMode.ElideRight)
+        set_role(self.remark, "caption")
+        self.plot = Plot(name)
+        self.plot.setToolTip(
+            tr("Drag a box to zoom, Ctrl+wheel zooms, double-click shows everything")
+        )
+        self.box = self.plot.plotItem.vb
+        self.box.setMouseMode(self.box.RectMode)
+        self.box.disableAutoRange()
+        self._best = pg.ScatterPlotItem(size=9, pxMode=True)
+        self._cursor = pg.InfiniteLine(angle=90, movable=False)
+        self._cursor.setVisible(False)
+        self._marks = {kind: pg.VTickGroup(yrange=_MARK_HEIGHT) for kind in _MARK_TINTS}
+        for line in self.lines:
+            self.plot.addItem(line.raw, ignoreBounds=True)
+            self.plot.addItem(line.smooth, ignoreBounds=True)
+        for item in (self._best, self._cursor, *self._marks.values()):
+            self.plot.addItem(item, ignoreBounds=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.chips)
+        column.addWidget(self.plot, 1)
+        column.addWidget(self.remark)
+        self.setMinimumHeight(130)
+        self.chips.toggled.connect(self._toggle)
+        self.box.sigRangeChangedManually.connect(self._move)
+        self.plot.scene().sigMouseMoved.connect(self._hover)
+        self.plot.scene().sigMouseClicked.connect(self._click)
+        self.plot.viewport().installEventFilter(self)
+        self.plot.coloured(self._colour)
+
+    def set_look(self, look: Look) -> None:
+        """Change axes and smoothing; the next `draw` shows it."""
+        if look.logarithmic != self._look.logarithmic or look.axis != self._look.axis:
+            self.follows = True
+        self._look = look
+        bottom, left = self.plot.getAxis("bottom"), self.plot.getAxis("left")
+        left.setLogMode(look.logarithmic)
+        timed = look.axis == "elapsed"
+        bottom.tickStrings = _clock_ticks if timed else _plain_ticks
+        bottom.tickSpacing = _time_spacing if timed else pg.AxisItem.tickSpacing.__get__(bottom)
+        bottom.picture = None
+        self._colour(current_theme())
+
+    def set_marks(self, places: Mapping[str, Floats]) -> None:
+        """Show ticks at these places of the x axis (n,), by kind."""
+        for kind, ticks in self._marks.items():
+            wanted = places.get(kind, np.zeros(0))
+            if not np.array_equal(wanted, ticks.xvals):
+                ticks.setXVals(wanted.tolist())
+
+    def draw(self, low: float, high: float, width: int) -> None:
+        """Draw what lies between `low` and `high` of the x axis on `width` pixels."""
+        extents = [self._draw_line(line, low, high, width) for line in self.lines]
+        self._draw_best()
+        self._draw_remark()
+        if self.follows:
+            self._fit(extents)
+
+    def set_values(self, row: int | None) -> None:
+        """Show beside each name the value at a row of the source, or the last one."""
+        self.chips.set_values(
+            {line.key: self.value_text(line, row) for line in self.lines if len(line.series)}
+        )
+
+    def value_text(self, line: Line, row: int | None) -> str:
+        """Return the smoothed value of a line at a row, or its last one."""
+        point = len(line.series) - 1 if row is None else line.series.point_at(row)
+        if point < 0:
+            return ""
+        values = line.series.smooth if self._look.smoothing else line.series.raw
+        return number(float(values[point]))
+
+    def show_cursor(self, place: float | None) -> None:
+        """Draw the vertical line at a place of the x axis, or take it away."""
+        self._cursor.setVisible(place is not None)
+        if place is not None:
+            self._cursor.setPos(place)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Notice that the pointer leaves; leave the wheel to the panel unless Ctrl is held."""
+        if event.type() == QEvent.Type.Leave:
+            self.left.emit()
+        if isinstance(event, QWheelEvent):
+            zooms = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            if not zooms:
+                event.ignore()
+                return True
+        return super().eventFilter(watched, event)
+
+    def _draw_line(
+        self, line: Line, low: float, high: float, width: int
+    ) -> tuple[float, float] | None:
+        series, look = line.series, self._look
+        visible = line.shown and len(series) > 0
+        line.raw.setVisible(visible)
+        line.smooth.setVisible(visible and look.smoothing)
+        if not visible:
+            return None
+        x = line.source.x(look.axis)
+        first = int(np.searchsorted(x, low))
+        last = int(np.searchsorted(x, high, side="right"))
+        start, stop = series.between(first, last)
+        for smooth, item in ((False, line.raw), (True, line.smooth)):
+            if smooth and not look.smoothing:
+                continue
+            rows, values = series.drawn(start, stop, 2 * width, smooth=smooth)
+            item.setData(x[rows], self._scaled(values))
+        return self._extent(series, start, stop)
+
+    def _scaled(self, values: Floats) -> Floats:
+        """Return the values as the axis places them, NaN where a logarithm does not exist."""
+        if not self._look.logarithmic:
+            return values
+        positive = values > 0
+        return np.log10(values, out=np.full(len(values), np.nan), where=positive)
+
+    def _extent(self, series: Series, start: int, stop: int) -> tuple[float, float] | None:
+        """Return the range of values that should be in sight."""
+        if not self._look.robust and not self._look.logarithmic:
+            low, high = series.extent(start, stop)
+            return (low, high) if low <= high else None
+        stride = max(1, (stop - start) // _SAMPLE)
+        parts = [series.raw[start:stop:stride], series.smooth[start:stop:stride]]
+        sample = self._scaled(np.concatenate(parts))
+        sample = sample[np.isfinite(sample)]
+        if not len(sample):
+            return None
+        quantiles = _ROBUST if self._look.robust else (0.0, 1.0)
+        low, high = np.quantile(sample, quantiles)
+        return float(low), float(high)
+
+    def _fit(self, extents: Sequence[tuple[float, float] | None]) -> None:
+        known = [extent for extent in extents if extent is not None]
+        if not known:
+            return
+        low, high = min(low for low, _ in known), max(high for _, high in known)
+        room = (high - low) * _ROOM or abs(high) * _ROOM or 0.5
+        wanted = (low - room, high + room)
+        if tuple(self.box.viewRange()[1]) != wanted:
+            self.box.setYRange(*wanted, padding=0)
+
+    def _draw_best(self) -> None:
+        """Ring the best smoothed value of each line whose name tells what is better."""
+        x: list[float] = []
+        y: list[float] = []
+        tints: list[str] = []
+        theme = current_theme()
+        for line in self.lines:
+            better = direction(line.metric)
+            if not line.shown or better == "neither":
+                continue
+            point = line.series.best(highest=better == "higher")
+            if point >= 0:
+                x.append(float(line.source.x(self._look.axis)[line.series.rows[point]]))
+                y.append(float(self._scaled(line.series.smooth[point : point + 1])[0]))
+                tints.append(theme.category(line.colour))
+        finite = [place for place, value in enumerate(y) if np.isfinite(value)]
+        pens = [pg.mkPen(tints[place], width=2) for place in finite]
+        self._best.setData(
+            [x[place] for place in finite],
+            [y[place] for place in finite],
+            pen=pens or None,
+            brush=pg.mkBrush(theme.colour("canvas")),
+        )
+
+    def _draw_remark(self) -> None:
+        hidden = sum(line.series.non_positive for line in self.lines if line.shown)
+        words = ""
+        if self._look.logarithmic and hidden:
+            words = tr("{n} values of zero or less cannot be shown on this axis", n=f"{hidden:,}")
+        if words != self.remark.text():
+            self.remark.setText(words)
+        self.remark.setVisible(bool(words))
+
+    def _toggle(self, key: str, shown: bool) -> None:
+        for line in self.lines:
+            if line.key == key:
+                line.shown = shown
+        self.moved.emit()
+
+    def _move(self, *_axes: object) -> None:
+        self.follows = False
+        self.moved.emit()
+
+    def _hover(self, place: QPointF) -> None:
+        area = self.box.sceneBoundingRect()
+        if not area.contains(place):
+            self.left.emit()
+            return
+        on_axis = float(self.box.mapSceneToView(place).x())
+        on_screen = self.plot.viewport().mapToGlobal(self.plot.mapFromScene(place))
+        self.hovered.emit(on_axis, QPointF(on_screen))
+
+    def _click(self, event: Any) -> None:
+        if event.double():
+            self.fitted.emit()
+
+    def _colour(self, theme: Theme) -> None:
+        self.chips.set_chips(
+            [
+                Chip(line.key, line.name, theme.category(line.colour), line.dashed)
+                for line in self.lines
+            ]
+        )
+        for line in self.lines:
+            style = Qt.PenStyle.DashLine if line.dashed else Qt.PenStyle.SolidLine
+            strong = pg.mkPen(theme.category(line.colour), width=1, style=style)
+            faint = thin(strong.color(), RAW_OPACITY)
+            line.smooth.setPen(strong)
+            line.raw.setPen(faint if self._look.smoothing else strong)
+        for kind, ticks in self._marks.items():
+            ticks.setPen(thin(theme.colour(_MARK_TINTS[kind])))
+        self._cursor.setPen(thin(theme.colour("text_secondary"), 0.7))
+        self.box.rbScaleBox.setPen(thin(theme.colour("accent")))
+        shade = theme.colour("accent")
+        shade.setAlphaF(0.15)
+        self.box.rbScaleBox.setBrush(shade)
+
+
+def _clock_ticks(values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
+    return [clock(value) for value in values]
+
+
+def _plain_ticks(values: Sequence[float], _scale: float, spacing: float) -> list[str]:
+    places = max(0, int(np.ceil(-np.log10(spacing)))) if spacing > 0 else 0
+    return [f"{value:,.{places}f}" for value in values]
+
+
+def _time_spacing(low: float, high: float, size: float) -> list[tuple[float, float]]:
+    """Return distances of ticks that are round minutes and hours."""
+    most = max(2.0, size / 70)
+    wanted = (high - low) / most
+    spacing = next((step for step in _TIME_STEPS if step >= wanted), _TIME_STEPS[-1])
+    return [(float(spacing), 0.0)]
+
+
+def mark_places(marks: Sequence[Mark], source: Metrics, axis: str) -> dict[str, NDArray[Any]]:
+    """Return where marks lie on an x axis, by kind."""
+    if not len(source):
+        return {}
+    steps, x = source.x("step"), source.x(axis)
+    places: dict[str, list[float]] = {}
+    for mark in marks:
+        row = min(int(np.searchsorted(steps, mark.step)), len(x) - 1)
+        places.setdefault(mark.kind, []).append(float(x[row]))
+    return {kind: np.array(found) for kind, found in places.items()}
+
+

@@ -1,0 +1,64 @@
+"""Which metrics share a plot, which direction is better, and which one matters most."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+Direction = Literal["lower", "higher", "neither"]
+
+_LONE = ("learning_rate", "lr", "temperature", "beta", "gradient", "norm", "weight")
+"""Parts of names of settings and norms: never in one plot with losses."""
+_HIGHER = (
+    "accuracy", "auroc", "aupr", "psnr", "ssim", "f1", "purity", "silhouette", "explained",
+    "coverage", "elbo", "likelihood", "similarity",
+)  # fmt: skip
+_VALIDATION = ("validation", "val_", "val ", "test")
+_RATIO = 30.0  # between magnitudes that still share an axis
+_MOST_LINES = 6
+
+
+def direction(name: str) -> Direction:
+    """Return whether lower or higher values of a metric are better, as far as its name tells."""
+    if _has(name, _LONE):
+        return "neither"
+    negated = name.startswith(("nll", "negative"))
+    return "higher" if _has(name, _HIGHER) and not negated else "lower"
+
+
+def main_metric(names: Sequence[str]) -> str:
+    """Return the metric that speaks for the run: a validation loss, a loss, or the first one."""
+    losses = [name for name in names if "loss" in name]
+    validation = [name for name in losses if _has(name, _VALIDATION)]
+    others = [name for name in names if direction(name) != "neither"]
+    return next(iter([*validation, *losses, *others, *names]), "")
+
+
+def shared_plots(magnitudes: Mapping[str, float]) -> list[list[str]]:
+    """Return the metrics of each plot, by the usual size of each: near ones share an axis.
+
+    Losses come first; the order within a plot is that of the mapping.
+    """
+    plots: list[list[str]] = []
+    for name in magnitudes:
+        plot = next((plot for plot in plots if _fits(name, plot, magnitudes)), None)
+        if plot is None:
+            plots.append([name])
+        else:
+            plot.append(name)
+    return sorted(plots, key=lambda plot: not any("loss" in name for name in plot))
+
+
+def _fits(name: str, plot: Sequence[str], magnitudes: Mapping[str, float]) -> bool:
+    if _has(name, _LONE) or _has(plot[0], _LONE) or len(plot) >= _MOST_LINES:
+        return False
+    if direction(name) != direction(plot[0]):
+        return False
+    sizes = [magnitudes[name], *(magnitudes[other] for other in plot)]
+    known = [size for size in sizes if size > 0 and math.isfinite(size)]
+    return not known or max(known) / min(known) <= _RATIO
+
+
+def _has(name: str, parts: Sequence[str]) -> bool:
+    lowered = name.lower()
+    words = lowered.replace("-", "_").split("_")
+    return any(part in words if len(part) <= 4 else part in lowered for part in parts)

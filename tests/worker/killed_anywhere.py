@@ -1,0 +1,113 @@
+"""Kill a training at any of its file operations and resume it, many times in one process.
+
+`python -m tests.worker.killed_anywhere FOLDER RUNS MOMENTS` prints one line of JSON per moment.
+Each training runs in a forked child, so that torch is imported once; the child ends itself with
+SIGKILL just before its n-th operation on a file.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from desktop_app.core import eventlog
+from desktop_app.core.runs import JobState, Run
+from desktop_app.worker.training import train
+from tests.runs import dense_spec, losses
+
+_OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+
+
+def main(folder: Path, runs: Path, moments: int) -> None:
+    """Train once without an interruption, then with a kill at each of some moments."""
+    eventlog._PAUSE = 0.0  # every step is written: as many moments as there can be
+    train(Run.create(runs / "first", _spec(folder)))  # imports all there is to import
+    whole = Run.create(runs / "whole", _spec(folder))
+    operations = _counted(lambda: train(whole), runs / "count")
+    for number in range(moments):
+        moment = 1 + number * (operations - 1) // max(moments - 1, 1)
+        run = Run.create(runs / f"killed-{moment}", _spec(folder))
+        signal_number = _in_child(lambda run=run, moment=moment: _killed(run, moment))
+        readable = _readable(run)
+        _in_child(lambda run=run: train(run))
+        told = {
+            "moment": moment,
+            "killed": signal_number == signal.SIGKILL,
+            "readable": readable,
+            "state": str(run.state()),
+            "same": losses(run) == losses(whole),
+            "trained": (run.path / "method").is_dir(),
+        }
+        print(json.dumps(told), flush=True)
+
+
+def _spec(folder: Path) -> Any:
+    return dense_spec(folder, checkpoint_seconds=0.0, params={"epochs": 4})
+
+
+def _readable(run: Run) -> str:
+    """Return "" when everything that an opened run folder shows can be read, else the problem."""
+    try:
+        run.spec(), run.data(), run.events(), run.checkpoints()
+        if run.state().is_active:
+            return "a dead run counts as running"
+        if run.is_trained:
+            run.trained_state()
+    except Exception as problem:
+        return repr(problem)
+    return ""
+
+
+def _counted(act: Callable[[], object], note: Path) -> int:
+    """Return how many operations on files an act takes."""
+
+    def counting() -> None:
+        count = _watch(lambda number: None)
+        act()
+        note.write_text(str(count[0]), encoding="utf-8")
+
+    _in_child(counting)
+    return int(note.read_text(encoding="utf-8"))
+
+
+def _killed(run: Run, moment: int) -> JobState:
+    def kill(number: int) -> None:
+        if number == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _watch(kill)
+    return train(run)
+
+
+def _watch(act: Callable[[int], None]) -> list[int]:
+    """Call `act` with its number before every operation on a file from now on."""
+    count = [0]
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _OPERATIONS:
+            count[0] += 1
+            act(count[0])
+
+    sys.addaudithook(hook)
+    return count
+
+
+def _in_child(act: Callable[[], object]) -> int:
+    """Do something in a forked child; return the signal that ended it, 0 for none."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            act()
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
