@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class Address:
         """Connect to the worker. Raises WorkerLost when nobody listens."""
         try:
             return Client(self.path, authkey=bytes.fromhex(self.key))
-        except (OSError, EOFError) as problem:
+        except (OSError, EOFError, AuthenticationError) as problem:
             raise WorkerLost(f"The worker at '{self.path}' does not answer: {problem}.") from None
 
 

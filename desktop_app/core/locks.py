@@ -40,7 +40,7 @@ class Lock:
 def take_lock(path: Path, control: Address) -> None:
     """Make this process the owner. Raises LoupeError when another one works here."""
     owner = read_lock(path)
-    if owner is not None and owner.is_alive() and owner.pid != os.getpid():
+    if owner is not None and owner.is_alive():
         raise LoupeError(
             f"Process {owner.pid} is working on '{path.parent}': stop it first, or wait for it."
         )

@@ -17,19 +17,20 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.theme import Theme, current_theme, set_role
+from desktop_app.gui.training.axis import RunAxis, ValueAxis
 from desktop_app.gui.training.groups import direction
 from desktop_app.gui.training.series import Floats, Metrics, Series
 from desktop_app.gui.views.chips import Chip, ChipRow
 from desktop_app.gui.views.plots import Plot, thin
 from desktop_app.gui.widgets import ElidedLabel
-from desktop_app.gui.wording import clock, number
+from desktop_app.gui.wording import number
 
 RAW_OPACITY = 0.32
 _MARK_HEIGHT = (0.0, 0.06)  # share of the plot
 _ROBUST = (0.02, 0.98)  # quantiles that a view without outliers spans
+_LEAST_HEIGHT = 136  # logical pixels
 _SAMPLE = 4000  # points that quantiles are taken of
 _ROOM = 0.06  # above and below the curves
-_TIME_STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400, 604_800)
 _MARK_TINTS = {
     "checkpoint": "border_strong",
     "paused": "warning",
@@ -96,7 +97,8 @@ class CurvePlot(QWidget):
         self.chips = ChipRow(name)
         self.remark = ElidedLabel("", Qt.TextElideMode.ElideRight)
         set_role(self.remark, "caption")
-        self.plot = Plot(name)
+        self._axis = RunAxis()
+        self.plot = Plot(name, {"bottom": self._axis, "left": ValueAxis()})
         self.plot.setToolTip(
             tr("Drag a box to zoom, Ctrl+wheel zooms, double-click shows everything")
         )
@@ -118,7 +120,7 @@ class CurvePlot(QWidget):
         column.addWidget(self.chips)
         column.addWidget(self.plot, 1)
         column.addWidget(self.remark)
-        self.setMinimumHeight(130)
+        self.setMinimumHeight(_LEAST_HEIGHT)
         self.chips.toggled.connect(self._toggle)
         self.box.sigRangeChangedManually.connect(self._move)
         self.plot.scene().sigMouseMoved.connect(self._hover)
@@ -131,12 +133,8 @@ class CurvePlot(QWidget):
         if look.logarithmic != self._look.logarithmic or look.axis != self._look.axis:
             self.follows = True
         self._look = look
-        bottom, left = self.plot.getAxis("bottom"), self.plot.getAxis("left")
-        left.setLogMode(look.logarithmic)
-        timed = look.axis == "elapsed"
-        bottom.tickStrings = _clock_ticks if timed else _plain_ticks
-        bottom.tickSpacing = _time_spacing if timed else pg.AxisItem.tickSpacing.__get__(bottom)
-        bottom.picture = None
+        self.plot.getAxis("left").setLogMode(look.logarithmic)
+        self._axis.set_timed(look.axis == "elapsed")
         self._colour(current_theme())
 
     def set_marks(self, places: Mapping[str, Floats]) -> None:
@@ -315,23 +313,6 @@ class CurvePlot(QWidget):
         self.box.rbScaleBox.setBrush(shade)
 
 
-def _clock_ticks(values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
-    return [clock(value) for value in values]
-
-
-def _plain_ticks(values: Sequence[float], _scale: float, spacing: float) -> list[str]:
-    places = max(0, int(np.ceil(-np.log10(spacing)))) if spacing > 0 else 0
-    return [f"{value:,.{places}f}" for value in values]
-
-
-def _time_spacing(low: float, high: float, size: float) -> list[tuple[float, float]]:
-    """Return distances of ticks that are round minutes and hours."""
-    most = max(2.0, size / 70)
-    wanted = (high - low) / most
-    spacing = next((step for step in _TIME_STEPS if step >= wanted), _TIME_STEPS[-1])
-    return [(float(spacing), 0.0)]
-
-
 def mark_places(marks: Sequence[Mark], source: Metrics, axis: str) -> dict[str, NDArray[Any]]:
     """Return where marks lie on an x axis, by kind."""
     if not len(source):
@@ -342,5 +323,3 @@ def mark_places(marks: Sequence[Mark], source: Metrics, axis: str) -> dict[str, 
         row = min(int(np.searchsorted(steps, mark.step)), len(x) - 1)
         places.setdefault(mark.kind, []).append(float(x[row]))
     return {kind: np.array(found) for kind, found in places.items()}
-
-

@@ -8,6 +8,10 @@ Direction = Literal["lower", "higher", "neither"]
 
 _LONE = ("learning_rate", "lr", "temperature", "beta", "gradient", "norm", "weight")
 """Parts of names of settings and norms: never in one plot with losses."""
+_LOWER = (
+    "loss", "error", "nll", "mse", "mae", "bce", "perplexity", "distance", "distortion", "fid",
+    "inertia", "stress", "reconstruction", "energy",
+)  # fmt: skip
 _HIGHER = (
     "accuracy", "auroc", "aupr", "psnr", "ssim", "f1", "purity", "silhouette", "explained",
     "coverage", "elbo", "likelihood", "similarity",
@@ -17,20 +21,27 @@ _RATIO = 30.0  # between magnitudes that still share an axis
 _MOST_LINES = 6
 
 
+def is_setting(name: str) -> bool:
+    """Tell whether a metric is a setting or a norm rather than a measure: never smoothed."""
+    return _has(name, _LONE)
+
+
 def direction(name: str) -> Direction:
     """Return whether lower or higher values of a metric are better, as far as its name tells."""
-    if _has(name, _LONE):
+    if is_setting(name):
         return "neither"
     negated = name.startswith(("nll", "negative"))
-    return "higher" if _has(name, _HIGHER) and not negated else "lower"
+    if _has(name, _HIGHER) and not negated:
+        return "higher"
+    return "lower" if negated or _has(name, _LOWER) else "neither"
 
 
 def main_metric(names: Sequence[str]) -> str:
     """Return the metric that speaks for the run: a validation loss, a loss, or the first one."""
     losses = [name for name in names if "loss" in name]
     validation = [name for name in losses if _has(name, _VALIDATION)]
-    others = [name for name in names if direction(name) != "neither"]
-    return next(iter([*validation, *losses, *others, *names]), "")
+    judged = [name for name in names if direction(name) != "neither"]
+    return next(iter([*validation, *losses, *judged, *names]), "")
 
 
 def shared_plots(magnitudes: Mapping[str, float]) -> list[list[str]]:
@@ -49,9 +60,9 @@ def shared_plots(magnitudes: Mapping[str, float]) -> list[list[str]]:
 
 
 def _fits(name: str, plot: Sequence[str], magnitudes: Mapping[str, float]) -> bool:
-    if _has(name, _LONE) or _has(plot[0], _LONE) or len(plot) >= _MOST_LINES:
+    if is_setting(name) or is_setting(plot[0]) or len(plot) >= _MOST_LINES:
         return False
-    if direction(name) != direction(plot[0]):
+    if (direction(name) == "higher") != (direction(plot[0]) == "higher"):
         return False
     sizes = [magnitudes[name], *(magnitudes[other] for other in plot)]
     known = [size for size in sizes if size > 0 and math.isfinite(size)]

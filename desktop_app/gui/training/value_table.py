@@ -28,6 +28,7 @@ class ValueTable(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._over = parent
         self._title = ""
         self._headings: Sequence[str] = ()
         self._rows: Sequence[ValueRow] = ()
@@ -41,7 +42,7 @@ class ValueTable(QWidget):
         """Show rows beside a place of the parent."""
         self._title, self._headings, self._rows = title, headings, rows
         self._fit()
-        parent = self.parentWidget()
+        parent = self._over
         left = pointer.x() + _AWAY
         if left + self.width() > parent.width():
             left = pointer.x() - _AWAY - self.width()
@@ -70,9 +71,7 @@ class ValueTable(QWidget):
             line = QRect(SPACE.s, SPACE.xs + (2 + place) * _ROW, self.width() - 2 * SPACE.s, _ROW)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(row.colour))
-            painter.drawEllipse(
-                QRectF(line.left(), line.center().y() + 1 - _DOT / 2, _DOT, _DOT)
-            )
+            painter.drawEllipse(QRectF(line.left(), line.center().y() + 1 - _DOT / 2, _DOT, _DOT))
             painter.setFont(ui_font(TYPE.caption))
             painter.setPen(theme.colour("text_secondary"))
             painter.drawText(line.adjusted(_DOT + SPACE.xs, 0, 0, 0), middle, row.name)
@@ -92,7 +91,8 @@ class ValueTable(QWidget):
             right -= width + SPACE.m
 
     def _fit(self) -> None:
-        names, numbers = QFontMetrics(ui_font(TYPE.caption)), QFontMetrics(number_font(TYPE.caption))
+        names = QFontMetrics(ui_font(TYPE.caption))
+        numbers = QFontMetrics(number_font(TYPE.caption))
         columns = zip(self._headings, *(row.values for row in self._rows), strict=True)
         self._widths = [
             max(numbers.horizontalAdvance(text) for text in column) for column in columns
@@ -105,4 +105,3 @@ class ValueTable(QWidget):
 
 def _bold() -> QFont:
     return number_font(TYPE.caption, QFont.Weight.DemiBold)
-

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -15,8 +15,11 @@ _GRID = 0.14  # opacity of grid lines
 class Plot(pg.PlotWidget):  # type: ignore[misc]
     """Axes, a quiet grid, and no menus of its own; repaints in the colours of each theme."""
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(
+        self, name: str, axes: dict[str, pg.AxisItem] | None = None, parent: QWidget | None = None
+    ) -> None:
+        """`axes` replaces "left" or "bottom"."""
+        super().__init__(parent, axisItems=axes)
         self._coloured: list[Callable[[Theme], None]] = []
         self.setAccessibleName(name)
         self.setMenuEnabled(False)
@@ -27,10 +30,15 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             axis = self.getAxis(side)
             axis.setTickFont(number_font(TYPE.caption))
             axis.setStyle(tickLength=-4, tickTextOffset=6, hideOverlappingLabels=True)
+            axis.setStyle(maxTickLevel=0)  # grid lines of finer levels cost most of a repaint
             axis.enableAutoSIPrefix(False)
         self.getAxis("left").setWidth(52)
         self.showGrid(x=True, y=True, alpha=_GRID)
         follow_theme(self._themed)
+
+    def sizeHint(self) -> QSize:
+        """Return a modest size, so that several plots share a place."""
+        return QSize(320, 160)
 
     def coloured(self, colour: Callable[[Theme], None]) -> None:
         """Call `colour` now and whenever the theme changes."""

@@ -116,9 +116,7 @@ def test_shift_selects_a_range_in_the_order_on_show(qtbot: QtBot, view: GalleryV
         (Qt.Key.Key_PageUp, 0),
     ],
 )
-def test_keys_walk_through_the_grid(
-    qtbot: QtBot, view: GalleryView, key: Qt.Key, row: int
-) -> None:
+def test_keys_walk_through_the_grid(qtbot: QtBot, view: GalleryView, key: Qt.Key, row: int) -> None:
     assert view._grid().columns == 5
     view.set_current(6)
     with qtbot.waitSignal(view.current_changed) as told:

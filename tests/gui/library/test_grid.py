@@ -29,7 +29,7 @@ def test_a_strip_holds_the_rows_that_it_touches() -> None:
 
 def test_a_rectangle_holds_the_cells_that_it_touches() -> None:
     left, top = GRID.corner(5)
-    assert GRID.inside(left + 10, top + 10, left + 120, top + 20).tolist() == [5, 6]
+    assert GRID.inside(left + 10, top + 10, left + 130, top + 20).tolist() == [5, 6]
     assert GRID.inside(0, 0, 500, 130).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
     assert Grid(2, 500, 100, 120).inside(0, 0, 500, 500).tolist() == [0, 1]
 

@@ -1,11 +1,12 @@
 """Thumbnails in the background."""
 
+import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QBuffer, QByteArray
+from PIL import Image
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
@@ -32,11 +33,9 @@ def pixels(edge: int = 8) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def encoded() -> bytes:
-    buffer = QBuffer()
-    image = QImage(40, 20, QImage.Format.Format_RGB32)
-    image.fill(0xFF0000)
-    image.save(buffer, b"PNG")
-    return bytes(QByteArray(buffer.data()).data())
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 20), "red").save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(

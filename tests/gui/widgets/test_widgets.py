@@ -1,12 +1,14 @@
 """The small widgets that every panel shares."""
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop_app.gui import widgets
 from desktop_app.gui.theme import colour_map
 from desktop_app.gui.widgets import (
     Badge,
@@ -110,8 +112,9 @@ def test_a_logarithmic_slider_has_its_geometric_mean_in_the_middle(qtbot: QtBot)
         lambda: ChoiceField("Optimiser", [("adam", "Adam"), ("sgd", "SGD")]),
     ],
 )
-def test_a_passing_wheel_changes_no_field(qtbot: QtBot, make: "widgets.named") -> None:  # type: ignore[valid-type]
-    field = make()  # type: ignore[operator]
+def test_a_passing_wheel_changes_no_field(qtbot: QtBot, make: Callable[[], QWidget]) -> None:
+    field = make()
+    assert isinstance(field, WholeNumberField | NumberField | ChoiceField)
     qtbot.addWidget(field)
     before = field.choice() if isinstance(field, ChoiceField) else field.value()
     event = QWheelEvent(
@@ -225,7 +228,7 @@ def test_toasts_stack_in_the_corner_without_overlap(qtbot: QtBot) -> None:
     toasts = [host.show_toast(f"Message {number}", seconds=0) for number in range(6)]
     shown = [toast.geometry() for toast in toasts if not toast.isHidden()]
     assert len(shown) == 4
-    for upper, lower in zip(shown, shown[1:], strict=False):
+    for upper, lower in pairwise(shown):
         assert upper.bottom() < lower.top()
     window.resize(900, 700)
     assert all(window.rect().contains(toast.geometry()) for toast in toasts[2:])

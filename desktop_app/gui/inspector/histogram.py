@@ -1,0 +1,254 @@
+"""How the scores are spread, by label, with the threshold that can be dragged."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QWidget
+
+from desktop_app.gui.i18n import tr
+from desktop_app.gui.theme import TYPE, Theme, current_theme, follow_theme, number_font
+
+BINS = 64
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Counts of K groups in B bins."""
+
+    edges: NDArray[np.float64]
+    """(B + 1,)."""
+    counts: NDArray[np.int64]
+    """(K, B)."""
+
+
+def binned(
+    scores: NDArray[np.floating[Any]],
+    codes: NDArray[np.int64],
+    groups: int,
+    limits: tuple[float, float] | None = None,
+    bins: int = BINS,
+) -> Bars:
+    """Count scores (n,) of `groups` groups in equally wide bins over the limits, or their range."""
+    finite = np.isfinite(scores)
+    values, codes = scores[finite].astype(np.float64), codes[finite]
+    if limits is None:
+        limits = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    low, high = limits
+    high = high if high > low else low + max(abs(low) * 1e-3, 1e-6)
+    place = ((values - low) * (bins / (high - low))).astype(np.int64)
+    place = np.clip(place, 0, bins - 1)
+    counts = np.bincount(codes * bins + place, minlength=groups * bins)
+    return Bars(np.linspace(low, high, bins + 1), counts.reshape(groups, bins))
+
+
+class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
+    """Stacked bars of scores; drag the line to move the threshold, drag elsewhere for a range."""
+
+    threshold_moved = Signal(float)
+    """The analyst moved the threshold here."""
+    range_chosen = Signal(float, float)
+    """The analyst dragged over these scores."""
+    range_cleared = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self._box = _RangeBox()
+        super().__init__(parent, viewBox=self._box)
+        self._box.histogram = self
+        self._bars: Bars | None = None
+        self._colours: list[str] = []
+        self._items: list[Any] = []
+        self._logarithmic = False
+        self.setAccessibleName(tr("Histogram of the scores"))
+        self.setMenuEnabled(False)
+        self.setMouseEnabled(x=True, y=False)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.plotItem.hideButtons()
+        self.plotItem.setContentsMargins(0, 6, 6, 0)
+        self.setLabel("bottom", tr("Score"))
+        self.plotItem.getAxis("left").setWidth(38)
+        self._flagged = pg.LinearRegionItem(movable=False)
+        self._flagged.setZValue(-10)
+        self._range = pg.LinearRegionItem(movable=False)
+        self._range.setZValue(5)
+        self._range.hide()
+        self._line = pg.InfiniteLine(movable=True, angle=90, label="{value:.4g}")
+        self._line.setZValue(20)
+        self._line.label.setPosition(0.9)
+        self._line.sigPositionChanged.connect(lambda: self.threshold_moved.emit(self.threshold()))
+        for item in (self._flagged, self._range, self._line):
+            self.addItem(item, ignoreBounds=True)
+        self._line.hide()
+        self._flagged.hide()
+        follow_theme(self._themed)
+
+    def set_bars(self, bars: Bars, colours: list[str]) -> None:
+        """Show counts (K, B), the first group at the bottom, in K colours `#rrggbb`."""
+        changed = self._bars is None or not np.array_equal(bars.edges, self._bars.edges)
+        self._bars, self._colours = bars, colours
+        self._draw()
+        if changed:
+            self.show_all()
+
+    def threshold(self) -> float:
+        """Return where the line is."""
+        return float(self._line.value())
+
+    def set_threshold(self, value: float | None) -> None:
+        """Put the line somewhere without telling anybody, or take it away."""
+        self._line.setVisible(value is not None)
+        self._flagged.setVisible(value is not None)
+        if value is None:
+            return
+        with QSignalBlocker(self._line):
+            self._line.setValue(value)
+        top = self._bars.edges[-1] if self._bars is not None else value
+        self._flagged.setRegion((value, max(value, float(top)) * 1 + abs(float(top)) * 10 + 1))
+
+    def set_logarithmic(self, logarithmic: bool) -> None:
+        """Show counts on a logarithmic scale, so that few anomalies are seen beside many normals."""
+        self._logarithmic = logarithmic
+        self._draw()
+        self.show_all()
+
+    def show_range(self, low: float | None, high: float | None) -> None:
+        """Mark a range of scores, or none."""
+        self._range.setVisible(low is not None and high is not None)
+        if low is not None and high is not None:
+            self._range.setRegion((low, high))
+
+    def show_all(self) -> None:
+        """Show all bars."""
+        if self._bars is None:
+            return
+        low, high = float(self._bars.edges[0]), float(self._bars.edges[-1])
+        spare = (high - low) * 0.02
+        heights = self._heights(self._bars.counts.sum(axis=0))
+        self.setXRange(low - spare, high + spare, padding=0)
+        self.setYRange(0, max(1e-9, float(heights.max(initial=0))) * 1.08, padding=0)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move the threshold with the arrows, by a bin or with Shift by a tenth of one."""
+        steps = {Qt.Key.Key_Left: -1.0, Qt.Key.Key_Right: 1.0}
+        key = Qt.Key(event.key())
+        if key in steps and self._line.isVisible() and self._bars is not None:
+            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            width = float(self._bars.edges[1] - self._bars.edges[0])
+            self._line.setValue(self.threshold() + steps[key] * width * (0.1 if fine else 1))
+        elif key == Qt.Key.Key_Escape:
+            self.range_cleared.emit()
+        else:
+            event.ignore()  # for the panel: pyqtgraph would keep it
+
+    def sizeHint(self) -> QSize:
+        """Return a size at which the bars can be told apart."""
+        return QSize(420, 180)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a size at which the shape is still seen."""
+        return QSize(180, 110)
+
+    def _heights(self, counts: NDArray[Any]) -> NDArray[np.float64]:
+        return np.log10(1 + counts) if self._logarithmic else counts.astype(np.float64)
+
+    def _draw(self) -> None:
+        for item in self._items:
+            self.removeItem(item)
+        self._items = []
+        if self._bars is None:
+            return
+        centres = (self._bars.edges[:-1] + self._bars.edges[1:]) / 2
+        width = float(self._bars.edges[1] - self._bars.edges[0]) * 0.92
+        tops = self._heights(np.cumsum(self._bars.counts, axis=0))
+        below = np.zeros(len(centres))
+        for group, colour in enumerate(self._colours):
+            heights = tops[group] - below
+            filled = heights > 0
+            if filled.any():
+                item = pg.BarGraphItem(
+                    x=centres[filled],
+                    y0=below[filled],
+                    height=heights[filled],
+                    width=width,
+                    pen=None,
+                    brush=colour,
+                )
+                self.addItem(item, ignoreBounds=True)
+                self._items.append(item)
+            below = tops[group]
+        self._label_counts()
+
+    def _label_counts(self) -> None:
+        axis = self.plotItem.getAxis("left")
+        if self._logarithmic:
+            powers = [0, *(10**power for power in range(8))]
+            axis.setTicks([[(float(np.log10(1 + count)), f"{count:,}") for count in powers]])
+        else:
+            axis.setTicks(None)
+
+    def _themed(self, theme: Theme) -> None:
+        self.setBackground(theme.colours.surface)
+        for side in ("left", "bottom"):
+            axis = self.plotItem.getAxis(side)
+            axis.setPen(theme.colours.border)
+            axis.setTextPen(theme.colours.text_secondary)
+            axis.setStyle(tickFont=number_font(TYPE.caption))
+            axis.label.setFont(number_font(TYPE.caption))
+            axis.label.setDefaultTextColor(theme.colour("text_secondary"))
+        ground = theme.colour("bad")
+        ground.setAlpha(22)
+        self._flagged.setBrush(ground)
+        chosen = theme.colour("accent")
+        chosen.setAlpha(60)
+        self._range.setBrush(chosen)
+        for region, edge in ((self._flagged, None), (self._range, theme.colour("accent"))):
+            for line in region.lines:
+                line.setPen(pg.mkPen(edge) if edge is not None else pg.mkPen(None))
+        self._line.setPen(pg.mkPen(theme.colours.text, width=2))
+        self._line.setHoverPen(pg.mkPen(theme.colours.accent, width=3))
+        self._line.label.setColor(theme.colours.text)
+        fill = theme.colour("raised")
+        self._line.label.fill = pg.mkBrush(fill)
+        self._line.label.border = pg.mkPen(theme.colours.border)
+        self._line.label.update()
+
+
+class _RangeBox(pg.ViewBox):  # type: ignore[misc]
+    """Turns a drag into a range of scores; the wheel zooms."""
+
+    histogram: ScoreHistogram
+
+    def __init__(self) -> None:
+        super().__init__(enableMenu=False, defaultPadding=0.0)
+        self.disableAutoRange()
+
+    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:
+        """Choose a range with the left button, move with the others."""
+        if event.button() != Qt.MouseButton.LeftButton:
+            super().mouseDragEvent(event, axis)
+            return
+        event.accept()
+        ends = (self.mapToView(event.buttonDownPos()).x(), self.mapToView(event.pos()).x())
+        low, high = min(ends), max(ends)
+        self.histogram.show_range(low, high)
+        if event.isFinish():
+            self.histogram.range_chosen.emit(low, high)
+
+    def mouseClickEvent(self, event: Any) -> None:
+        """Forget the range; a double click shows all bars."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            event.accept()
+            if event.double():
+                self.histogram.show_all()
+            else:
+                self.histogram.range_cleared.emit()
+
+
+def theme_colours(count: int) -> list[str]:
+    """Return the colours of the first `count` groups where they have none of their own."""
+    theme = current_theme()
+    return [theme.category(number) for number in range(count)]
