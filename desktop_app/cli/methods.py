@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from desktop_app.core.catalog import MethodInfo, current_catalog, describe_plugins, refresh_catalog
 from desktop_app.core.files import write_json
+from desktop_app.core.plugins import user_plugin_dir
 
 
 def methods(options: argparse.Namespace) -> int:
@@ -18,6 +19,7 @@ def methods(options: argparse.Namespace) -> int:
         width = max((len(info.id) for info in catalog.usable()), default=0)
         for info in catalog.usable():
             print(f"{info.id:{width}}  {info.title} - {info.summary}")
+        print(f"Single-file plugins go into {user_plugin_dir()}", file=sys.stderr)
     for info in catalog.methods:
         if info.problem:
             print(f"problem: {info.problem}", file=sys.stderr)

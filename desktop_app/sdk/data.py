@@ -89,8 +89,8 @@ def as_pixels(images: NDArray[Any]) -> Pixels:
     return pixels
 
 
-def batches(data: Dataset, size: int) -> Iterator[tuple[NDArray[np.int64], Images]]:
-    """Yield row numbers (n,) and images (n, C, H, W) in order, at most `size` images at a time."""
-    for start in range(0, len(data), size):
+def batches(data: Dataset, size: int, first: int = 0) -> Iterator[tuple[NDArray[np.int64], Images]]:
+    """Yield row numbers (n,) and images (n, C, H, W) in order from row `first`, `size` at a time."""
+    for start in range(first, len(data), size):
         stop = min(start + size, len(data))
         yield np.arange(start, stop, dtype=np.int64), data.images(slice(start, stop))

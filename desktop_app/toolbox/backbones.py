@@ -7,10 +7,11 @@ and with the likely ones less than one.
 Shapes: N images, C channels, H rows, W columns; a map has (N, C_l, H_l, W_l).
 """
 
+import contextlib
+import difflib
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -27,8 +28,10 @@ _STRIDES = (4, 8, 16)
 """Input pixels per map pixel of the layers taken by default: the deepest block of each."""
 _DEPTH = 2
 """Dots and names, as in `features.13`, down to which parts of a network are blocks."""
-_BATCH = 16
-"""Images per pass when a network is only looked at."""
+_BLOCK_NAMES = ("{}", "features.{}", "layer{}", "layers.{}", "stage{}", "trunk_output.block{}")
+"""What a number may stand for in the names of blocks."""
+_HEADS = ("classifier.", "fc.", "head.", "AuxLogits.", "aux1.", "aux2.")
+"""How the tensors of classifiers begin: they are not used, so they need not fit."""
 
 _STEMS: Mapping[str, tuple[str, ...]] = {
     "features.0.0.weight": ("mobilenet", "efficientnet", "convnext"),
@@ -83,38 +86,248 @@ def architectures() -> tuple[str, ...]:
     return tuple(name for name in _torchvision_names() if name.startswith(beginnings))
 
 
-def recognised(file: WeightFile) -> MatchReport:
-    """Return the report of the architecture whose tensors a file holds.
-
-    Raises InvalidInput when no architecture fits, naming the nearest.
-    """
-    best = _best_match(file, _likely(file))
-    if best is None or not _fits(best):
-        best = _best_match(file, architectures())
-    if best is None or not _fits(best):
-        raise InvalidInput(_no_fit(file, best))
-    return best
-
-
 def loaded_backbone(
     file: WeightFile, architecture: str, layers: str, sample_shape: tuple[int, int, int]
 ) -> tuple[Backbone, MatchReport]:
-    """Return the network of a weight file, and how the file fits.
+    """Return the network of a weight file for images of (C, H, W), and how the file fits.
 
-    `architecture` "" recognises it; `layers` "" takes the deepest block at each of the strides
-    4, 8 and 16. Raises InvalidInput when the file does not fit.
+    `architecture` "" recognises it; `layers` is read by `chosen_layers`.
+    Raises InvalidInput when the file does not fit, naming what fits best.
     """
-    report = recognised(file)  if not architecture else match(
-        signature(architecture), file, architecture
-    )
+    if architecture:
+        report = match(signature(architecture), file, architecture)
+    else:
+        report = recognised(file)
     if not _fits(report):
         raise InvalidInput(_no_fit(file, report))
-    return _assembled(report.architecture, file.tensors, layers, sample_shape), report
+    chosen = chosen_layers(report.architecture, layers, sample_shape)
+    needed = _tensors_needed(report.architecture, chosen, sample_shape)
+    tensors = {name: tensor for name, tensor in file.tensors.items() if name in needed}
+    return rebuilt_backbone(report.architecture, chosen, tensors), report
 
 
-def rebuilt_backbone(architecture: str, layers: Sequence[str], tensors: Mapping[str, Tensor]) -> Backbone:
-    """Return the network that `Backbone.network.state_dict()` belongs to."""
+def rebuilt_backbone(
+    architecture: str, layers: Sequence[str], tensors: Mapping[str, Tensor]
+) -> Backbone:
+    """Return the network with these tensors; its parts that have none are left out."""
     network = _laid_out(architecture)
-    _assign(network, tensors)
-    _cut(network, layers)
+    floats = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    network.load_state_dict(floats, strict=False, assign=True)
+    _leave_out_what_is_empty(network)
     return Backbone(network, architecture, layers)
+
+
+def recognised(file: WeightFile) -> MatchReport:
+    """Return the report of the architecture that a file fits best, the likely ones first."""
+    report = _best_match(file, _likely(file))
+    if report is None or not _fits(report):
+        report = _best_match(file, architectures())
+    if report is None:
+        raise InvalidInput("torchvision offers no architectures: reinstall torchvision.")
+    return report
+
+
+@functools.cache
+def signature(architecture: str) -> Shapes:
+    """Return the names and shapes of the tensors of an architecture.
+
+    Raises InvalidParameter when torchvision has no convolutional network of that name.
+    """
+    return {name: tuple(part.shape) for name, part in _laid_out(architecture).state_dict().items()}
+
+
+def block_shapes(
+    architecture: str, sample_shape: tuple[int, int, int]
+) -> dict[str, tuple[int, int, int]]:
+    """Return the shape (C_l, H_l, W_l) that each block gives for images of (C, H, W), in order."""
+    shapes: dict[str, tuple[int, int, int]] = {}
+
+    def note(name: str, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and name.count(".") < _DEPTH:
+            shapes.pop(name, None)
+            shapes[name] = (output.shape[1], output.shape[2], output.shape[3])
+
+    _walk(architecture, sample_shape, lambda name: None, note)
+    shapes.pop("", None)
+    return shapes
+
+
+def chosen_layers(
+    architecture: str, wish: str, sample_shape: tuple[int, int, int]
+) -> tuple[str, ...]:
+    """Return the names of the blocks to look at.
+
+    `wish` holds names or numbers of blocks, such as "features.3, features.6" or "3,6"; "" takes the
+    deepest block at each of the strides 4, 8 and 16.
+    Raises InvalidParameter when there is no such block.
+    """
+    shapes = block_shapes(architecture, sample_shape)
+    if wish.strip():
+        names = {_block_named(word.strip(), shapes, architecture) for word in wish.split(",")}
+        return tuple(name for name in shapes if name in names)
+    deepest: dict[int, str] = {}
+    for name, (_, rows, _) in shapes.items():
+        deepest[2 ** round(math.log2(sample_shape[1] / rows))] = name
+    layers = tuple(deepest[stride] for stride in _STRIDES if stride in deepest)
+    if not layers:
+        raise InvalidInput(
+            f"Images of {sample_shape[1]} x {sample_shape[2]} pixels are too small for "
+            f"{architecture}: read the folder at a larger size."
+        )
+    return layers
+
+
+def outputs_of(network: nn.Module, layers: Sequence[str], inputs: Tensor) -> list[Tensor]:
+    """Return the outputs of the named parts of a network, which runs no further than needed."""
+    found: dict[str, Tensor] = {}
+
+    def keeper(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            found[name] = output
+            if len(found) == len(layers):
+                raise _Enough
+
+        return keep
+
+    handles = [network.get_submodule(name).register_forward_hook(keeper(name)) for name in layers]
+    try:
+        network(inputs)
+    except _Enough:
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [found[name] for name in layers]
+
+
+class _Enough(Exception):  # noqa: N818 - no error: the last layer that is looked at has answered
+    """Ends a pass through a network early."""
+
+
+class _WithoutMemory(TorchFunctionMode):
+    """Lays out parameters without memory; all else, such as block sizes, is computed as usual."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        options = dict(kwargs or {})
+        if function is torch.empty:
+            options["device"] = "meta"
+        return function(*args, **options)
+
+
+def _laid_out(architecture: str) -> nn.Module:
+    if architecture not in architectures():
+        near = difflib.get_close_matches(architecture, architectures(), n=3)
+        known = near or architectures()
+        raise InvalidParameter(
+            f"No backbone '{architecture}' in torchvision. {'Near' if near else 'Known'}: "
+            f"{', '.join(known)}."
+        )
+    from torchvision import models
+
+    options: dict[str, Any] = {"weights": None}
+    if architecture.startswith(("googlenet", "inception")):
+        options |= {"init_weights": False, "transform_input": True}
+    with _WithoutMemory():
+        network: nn.Module = models.get_model(architecture, **options)
+    return network.eval()
+
+
+@functools.cache
+def _torchvision_names() -> tuple[str, ...]:
+    from torchvision import models
+
+    return tuple(models.list_models(module=models))
+
+
+def _walk(
+    architecture: str,
+    sample_shape: tuple[int, int, int],
+    begun: Callable[[str], None],
+    done: Callable[[str, Any], None],
+) -> None:
+    """Call back for every part that is begun and done, as far as images of that size get."""
+    network = _laid_out(architecture).to("meta")
+    for name, part in network.named_modules():
+        part.register_forward_pre_hook(lambda module, inputs, name=name: begun(name))
+        part.register_forward_hook(lambda module, inputs, output, name=name: done(name, output))
+    images = torch.empty(1, 3, *sample_shape[1:], device="meta")
+    with contextlib.suppress(RuntimeError, ValueError, _Enough):  # small images do not reach the end
+        network(images)
+
+
+def _tensors_needed(
+    architecture: str, layers: Sequence[str], sample_shape: tuple[int, int, int]
+) -> set[str]:
+    """Return the names of the tensors that the layers depend on."""
+    begun: set[str] = set()
+    done: set[str] = set()
+
+    def note(name: str, output: Any) -> None:  # noqa: ARG001
+        done.add(name)
+        if done.issuperset(layers):
+            raise _Enough
+
+    _walk(architecture, sample_shape, begun.add, note)
+    return {name for name in signature(architecture) if name.rpartition(".")[0] in begun}
+
+
+def _leave_out_what_is_empty(network: nn.Module) -> None:
+    for name, part in list(network.named_modules()):
+        if any(tensor.is_meta for tensor in part.parameters(recurse=False)):
+            parent, _, own = name.rpartition(".")
+            setattr(network.get_submodule(parent), own, nn.Identity())
+
+
+def _likely(file: WeightFile) -> tuple[str, ...]:
+    beginnings = tuple(
+        start for stem, family in _STEMS.items() if stem in file.tensors for start in family
+    )
+    return tuple(name for name in architectures() if name.startswith(beginnings))
+
+
+def _best_match(file: WeightFile, names: Sequence[str]) -> MatchReport | None:
+    best: MatchReport | None = None
+    for name in sorted(names, reverse=True):  # small networks tend to stand late in the alphabet
+        report = match(signature(name), file, name)
+        if best is None or _quality(report) > _quality(best):
+            best = report
+        if not (report.missing or report.unexpected or report.wrong_shape):
+            break
+    return best
+
+
+def _quality(report: MatchReport) -> tuple[bool, int]:
+    troubles = len(report.missing) + len(report.unexpected) + len(report.wrong_shape)
+    return _fits(report), report.matched - troubles
+
+
+def _fits(report: MatchReport) -> bool:
+    """Tell whether all tensors outside the classifier, which is not used, are there."""
+    troubles = (*report.missing, *report.wrong_shape)
+    return report.matched > 0 and all(name.startswith(_HEADS) for name in troubles)
+
+
+def _no_fit(file: WeightFile, nearest: MatchReport) -> str:
+    first = next(iter(file.shapes.items()))
+    return (
+        f"Expected the weights of a convolutional torchvision network, got '{file.path.name}' with "
+        f"{len(file.tensors)} tensors beginning with '{first[0]}' {first[1]}. "
+        f"Nearest is {nearest.architecture}: {nearest.matched} of its "
+        f"{len(signature(nearest.architecture))} tensors match, {len(nearest.missing)} are missing, "
+        f"{len(nearest.wrong_shape)} have another shape. Choose another file, or name its "
+        "architecture with backbone=NAME."
+    )
+
+
+def _block_named(word: str, shapes: Mapping[str, Any], architecture: str) -> str:
+    for pattern in _BLOCK_NAMES:
+        if pattern.format(word) in shapes:
+            return pattern.format(word)
+    raise InvalidParameter(
+        f"No layer '{word}' in {architecture}. Its blocks: {', '.join(shapes)}."
+    )

@@ -57,12 +57,12 @@ class ScoreCurves(QWidget):
 
     def set_point(self, confusion: Confusion | None) -> None:
         """Mark where the threshold lies on both curves."""
-        known = confusion is not None
-        self._roc.set_point(confusion.false_positive_rate, confusion.recall) if known else None
-        self._precision.set_point(confusion.recall, confusion.precision) if known else None
-        if not known:
+        if confusion is None:
             self._roc.set_point(None, None)
             self._precision.set_point(None, None)
+        else:
+            self._roc.set_point(confusion.false_positive_rate, confusion.recall)
+            self._precision.set_point(confusion.recall, confusion.precision)
 
 
 def thinned(

@@ -11,7 +11,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from desktop_app.gui.i18n import tr
-from desktop_app.gui.theme import TYPE, Theme, current_theme, follow_theme, number_font
+from desktop_app.gui.theme import TYPE, Theme, follow_theme, number_font
 
 BINS = 64
 
@@ -106,8 +106,8 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
             return
         with QSignalBlocker(self._line):
             self._line.setValue(value)
-        top = self._bars.edges[-1] if self._bars is not None else value
-        self._flagged.setRegion((value, max(value, float(top)) * 1 + abs(float(top)) * 10 + 1))
+        top = float(self._bars.edges[-1]) if self._bars is not None else value
+        self._flagged.setRegion((value, max(value, top) + 10 * abs(top) + 1))  # beyond the edge
 
     def set_logarithmic(self, logarithmic: bool) -> None:
         """Show counts on a logarithmic scale, so that few anomalies are seen beside many normals."""
@@ -246,9 +246,3 @@ class _RangeBox(pg.ViewBox):  # type: ignore[misc]
                 self.histogram.show_all()
             else:
                 self.histogram.range_cleared.emit()
-
-
-def theme_colours(count: int) -> list[str]:
-    """Return the colours of the first `count` groups where they have none of their own."""
-    theme = current_theme()
-    return [theme.category(number) for number in range(count)]

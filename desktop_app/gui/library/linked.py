@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from desktop_app.gui.categories import labels_of
@@ -58,6 +59,10 @@ class LinkedGallery(GalleryView):
         self._sort, self._descending = key, descending
         self.show_order()
 
+    def thumbnail(self, row: int) -> QImage | None:
+        """Return the thumbnail of a row if it is at hand."""
+        return self._thumbnails.image(int(self._ids[row])) if row < len(self._ids) else None
+
     def close_threads(self) -> None:
         """End the fetching of thumbnails."""
         self._thumbnails.close()
@@ -104,7 +109,7 @@ class LinkedGallery(GalleryView):
         )
 
     def _caption(self, row: int) -> str:
-        return PurePosixPath(self._session.table.paths[row]).name
+        return PurePosixPath(self._session.table.paths[row]).stem
 
     def _badge(self, row: int) -> TileBadge:
         table, labels = self._session.table, labels_of(self._session)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QSlider,
     QSpinBox,
+    QStyledItemDelegate,
     QWidget,
 )
 
@@ -96,6 +97,7 @@ class ChoiceField(QComboBox):
         super().__init__()
         named(self, name, tip)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setItemDelegate(QStyledItemDelegate(self))  # the default one ignores style sheets
         self.set_choices(choices)
         self.activated.connect(lambda index: self.chosen.emit(self.itemData(index)))
 

@@ -1,0 +1,222 @@
+"""What is known of the current image, and the analyst's word on it."""
+
+import numpy as np
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_app.gui.categories import category_name, labels_of
+from desktop_app.gui.i18n import tr
+from desktop_app.gui.icons import set_icon
+from desktop_app.gui.scorescale import Reference, reference_of
+from desktop_app.gui.session import Session
+from desktop_app.gui.theme import (
+    SPACE,
+    TYPE,
+    Theme,
+    current_theme,
+    follow_theme,
+    number_font,
+    set_role,
+)
+from desktop_app.gui.widgets import ElidedLabel, named
+
+VERDICT_KEYS = (
+    (1, "N", "check", "good"),
+    (2, "A", "x", "bad"),
+    (3, "U", "question", "warning"),
+)
+"""Code, key, icon and tint of each verdict."""
+
+
+class TriageBar(QWidget):
+    """Name, label, score and verdict of the current image; how far the judging has come."""
+
+    stepped = Signal(int)
+    """The analyst wants the next (1) or the previous (-1) image."""
+    judged = Signal(int)
+    """The analyst gave the current image a verdict, 0 to take it back."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._reference: Reference | None = None
+        self._place = (0, 0)
+        self._verdict_buttons: dict[int, QToolButton] = {}
+        self._name = ElidedLabel()
+        set_role(self._name, "heading")
+        self._about = ElidedLabel("", Qt.TextElideMode.ElideRight)
+        set_role(self._about, "secondary")
+        self._about.setTextFormat(Qt.TextFormat.PlainText)
+        self._dot = QLabel()
+        self._dot.setFixedSize(10, 10)
+        words = QVBoxLayout()
+        words.setSpacing(1)
+        words.addWidget(self._name)
+        line = QHBoxLayout()
+        line.setSpacing(SPACE.xs + 2)
+        line.addWidget(self._dot)
+        line.addWidget(self._about, 1)
+        words.addLayout(line)
+        row = QHBoxLayout()
+        row.setContentsMargins(SPACE.s, SPACE.s, SPACE.s, SPACE.s)
+        row.setSpacing(SPACE.m)
+        row.addLayout(self._steps())
+        row.addLayout(words, 1)
+        row.addWidget(self._verdicts())
+        row.addLayout(self._progress_column())
+        self.setLayout(row)
+        session.current_changed.connect(self.show_current)
+        session.table_changed.connect(self.show_current)
+        session.result_changed.connect(self._renew)
+        session.verdicts_changed.connect(self._renew)
+        follow_theme(self._themed)
+
+    def set_place(self, place: int, total: int) -> None:
+        """Tell that the current image is number `place`, from 1, of `total`; 0 for none."""
+        self._place = (place, total)
+        self._position.setText(
+            tr("{place} of {total}", place=f"{place:,}", total=f"{total:,}")
+            if place
+            else tr("– of {total}", total=f"{total:,}")
+        )
+
+    def set_progress(self, judged: int, total: int) -> None:
+        """Tell how many images of the list have a verdict."""
+        self._progress.setRange(0, max(1, total))
+        self._progress.setValue(judged)
+        text = tr("judged {n} of {total}", n=f"{judged:,}", total=f"{total:,}")
+        self._progress_text.setText(text)
+        self._progress.setToolTip(text)
+
+    def show_current(self) -> None:
+        """Show what is known of the current image."""
+        session, row = self._session, self._session.current
+        known = 0 <= row < len(session.table)
+        for button in self._verdict_buttons.values():
+            button.setEnabled(known)
+        if not known:
+            self._name.setText(tr("No image chosen"))
+            self._about.setText("")
+            self._dot.hide()
+            self._show_verdict(0)
+            return
+        self._name.setText(session.table.paths[row])
+        self._name.setToolTip(str(session.image_path(row)))
+        self._about.setText("  ·  ".join(self._facts(row)))
+        self._colour_dot()
+        self._show_verdict(int(session.verdicts[row]))
+
+    def verdict_button(self, code: int) -> QToolButton:
+        """Return the button of a verdict, 1 to 3."""
+        return self._verdict_buttons[code]
+
+    def _facts(self, row: int) -> list[str]:
+        session = self._session
+        table, result = session.table, session.result
+        facts = [category_name("label", table.labels[row])]
+        if table.splits[row]:
+            facts.append(category_name("split", table.splits[row]))
+        if result is not None and result.scores is not None:
+            score = float(result.scores[row])
+            if np.isfinite(score):
+                facts.append(tr("score {score}", score=f"{score:.4g}"))
+                if self._reference is None:
+                    self._reference = reference_of(session)
+                sentence = self._reference.sentence(score)
+                facts += [sentence] if sentence else []
+            else:
+                facts.append(tr("not scored"))
+        if table.widths[row]:
+            facts.append(f"{table.widths[row]} x {table.heights[row]}")
+        return facts
+
+    def _steps(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        self._position = QLabel()
+        self._position.setFont(number_font(TYPE.caption))
+        self._position.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._position.setMinimumWidth(64)
+        set_role(self._position, "caption")
+        for step, icon, text in (
+            (-1, "chevron-left", tr("Previous image (Left or K)")),
+            (1, "chevron-right", tr("Next image (Right or J)")),
+        ):
+            button = named(QToolButton(), text)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            set_icon(button, icon)
+            button.clicked.connect(lambda _on=False, step=step: self.stepped.emit(step))
+            row.addWidget(button)
+            if step < 0:
+                row.addWidget(self._position)
+        return row
+
+    def _verdicts(self) -> QWidget:
+        frame = QFrame()
+        frame.setProperty("segmented", True)
+        row = QHBoxLayout(frame)
+        row.setContentsMargins(1, 1, 1, 1)
+        row.setSpacing(1)
+        group = QButtonGroup(self)
+        group.setExclusive(False)
+        for code, key, icon, tint in VERDICT_KEYS:
+            name = category_name("verdict", ("normal", "anomalous", "unsure")[code - 1])
+            button = named(QToolButton(), name, tr("{name} (key {key})", name=name, key=key))
+            button.setText(name)
+            button.setIconSize(QSize(16, 16))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            set_icon(button, icon, tint)
+            button.clicked.connect(
+                lambda on=False, code=code: self.judged.emit(code if on else 0)
+            )
+            group.addButton(button)
+            row.addWidget(button)
+            self._verdict_buttons[code] = button
+        return frame
+
+    def _progress_column(self) -> QVBoxLayout:
+        self._progress = named(QProgressBar(), tr("Judged images"))
+        self._progress.setTextVisible(False)
+        self._progress.setFixedWidth(104)
+        self._progress_text = QLabel()
+        self._progress_text.setFont(number_font(TYPE.caption))
+        set_role(self._progress_text, "caption")
+        column = QVBoxLayout()
+        column.setSpacing(SPACE.xs)
+        column.addStretch(1)
+        column.addWidget(self._progress_text)
+        column.addWidget(self._progress)
+        column.addStretch(1)
+        return column
+
+    def _show_verdict(self, verdict: int) -> None:
+        for code, button in self._verdict_buttons.items():
+            with QSignalBlocker(button):
+                button.setChecked(code == verdict)
+
+    def _colour_dot(self) -> None:
+        row, labels = self._session.current, labels_of(self._session)
+        if not 0 <= row < len(labels.codes):
+            return
+        colour = QColor(labels.colour(int(labels.codes[row]), current_theme()))
+        self._dot.setStyleSheet(f"background: {colour.name()}; border-radius: 5px;")
+        self._dot.show()
+
+    def _renew(self) -> None:
+        self._reference = None
+        self.show_current()
+
+    def _themed(self, _theme: Theme) -> None:
+        self.show_current()

@@ -1,0 +1,370 @@
+"""The current image: original, heat map, reconstruction and difference, zoomed together."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QSizeF, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from desktop_app.gui.i18n import tr
+from desktop_app.gui.icons import set_icon
+from desktop_app.gui.inspector.heat import (
+    DIFFERENCE_RANGE,
+    difference,
+    heat_rgb,
+    heat_rgba,
+    pixels_of,
+)
+from desktop_app.gui.inspector.pane import Pane
+from desktop_app.gui.inspector.pictures import Photograph, Photographs
+from desktop_app.gui.inspector.zoom import Zoom
+from desktop_app.gui.methods import can
+from desktop_app.gui.session import Session
+from desktop_app.gui.theme import (
+    COLOUR_MAPS,
+    SPACE,
+    TYPE,
+    colour_map,
+    number_font,
+    set_role,
+)
+from desktop_app.gui.widgets import ChoiceField, ColourBar, SliderField, image_from_array, named
+
+VIEWS = ("original", "heat", "reconstruction", "difference")
+_NO_LINES = np.zeros((0, 4), np.float32)
+
+Thumbnail = Callable[[int], QImage | None]
+
+
+class Viewer(QWidget):
+    """Shows the session's current image in the views that are switched on."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._photographs = Photographs(session, self)
+        self._thumbnail: Thumbnail = lambda _row: None
+        self._next_rows: Callable[[], tuple[int, ...]] = tuple
+        self._row = -1
+        self._map: NDArray[np.float32] | None = None
+        self._difference: NDArray[np.float32] | None = None
+        self.zoom = Zoom(self)
+        self.panes = {key: Pane(_title(key), self.zoom) for key in VIEWS}
+        self._switches = {key: self._switch(key) for key in VIEWS}
+        self._outlined = self._outline_switch()
+        self._heat_tools = self._heat_row()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(self._tools())
+        panes = QHBoxLayout()
+        panes.setSpacing(1)
+        for pane in self.panes.values():
+            panes.addWidget(pane, 1)
+            pane.pointed.connect(self._point)
+        column.addLayout(panes, 1)
+        column.addWidget(self._heat_tools)
+        self._photographs.arrived.connect(self._take_photograph)
+        self.zoom.changed.connect(self._show_zoom)
+        session.current_changed.connect(self.show_current)
+        session.table_changed.connect(self.show_current)
+        session.result_changed.connect(self._show_result)
+        session.run_changed.connect(self._show_result)
+        session.catalog_changed.connect(self._show_result)
+        for key in ("original", "heat"):
+            self._switches[key].setChecked(True)
+        self._show_result()
+
+    def set_sources(self, thumbnail: Thumbnail, next_rows: Callable[[], tuple[int, ...]]) -> None:
+        """Take thumbnails to show at once, and tell which images will be looked at next."""
+        self._thumbnail, self._next_rows = thumbnail, next_rows
+
+    def switch(self, key: str) -> QToolButton:
+        """Return the button that shows and hides a view."""
+        return self._switches[key]
+
+    def show_current(self) -> None:
+        """Show the current image of the session."""
+        row = self._session.current if self._session.current < len(self._session.table) else -1
+        changed = row != self._row
+        self._row = row
+        if row < 0:
+            self._clear()
+            return
+        if changed:
+            self.zoom.fit()
+        photograph = self._photographs.photograph(row)
+        if photograph is None:
+            thumbnail = self._thumbnail(row)
+            self._show_photograph(Photograph((thumbnail,) if thumbnail is not None else ()))
+        else:
+            self._show_photograph(photograph)
+        self._photographs.want(row, self._next_rows())
+        self._show_map()
+        self._ask_reconstruction()
+
+    # building
+
+    def _switch(self, key: str) -> QToolButton:
+        button = named(QToolButton(), _title(key))
+        button.setText(_title(key))
+        button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.toggled.connect(lambda _on: self._show_views())
+        return button
+
+    def _outline_switch(self) -> QToolButton:
+        button = named(QToolButton(), tr("Mask"), tr("Outline of the ground-truth mask"))
+        button.setText(tr("Mask"))
+        button.setCheckable(True)
+        button.setChecked(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.toggled.connect(lambda _on: self._show_outline())
+        return button
+
+    def _tools(self) -> QHBoxLayout:
+        views = QFrame()
+        views.setProperty("segmented", True)
+        group = QHBoxLayout(views)
+        group.setContentsMargins(1, 1, 1, 1)
+        group.setSpacing(1)
+        for switch in self._switches.values():
+            group.addWidget(switch)
+        overlay = QFrame()
+        overlay.setProperty("segmented", True)
+        over = QHBoxLayout(overlay)
+        over.setContentsMargins(1, 1, 1, 1)
+        over.addWidget(self._outlined)
+        row = QHBoxLayout()
+        row.setContentsMargins(SPACE.s, SPACE.xs, SPACE.s, SPACE.xs)
+        row.setSpacing(SPACE.s)
+        row.addWidget(views)
+        row.addWidget(overlay)
+        row.addStretch(1)
+        self._zoom_text = QLabel()
+        self._zoom_text.setFont(number_font(TYPE.caption))
+        set_role(self._zoom_text, "caption")
+        row.addWidget(self._zoom_text)
+        for icon, text, act in (
+            ("zoom-out", tr("Zoom out"), lambda: self._zoom_by(0.8)),
+            ("zoom-in", tr("Zoom in"), lambda: self._zoom_by(1.25)),
+            ("zoom-fit", tr("Show the whole image"), self.zoom.fit),
+        ):
+            button = named(QToolButton(), text)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            set_icon(button, icon)
+            button.clicked.connect(lambda _on=False, act=act: act())
+            row.addWidget(button)
+        tip = tr("One pixel of the image is one pixel of the screen")
+        full = named(QToolButton(), tr("Pixel for pixel"), tip)
+        full.setText("1:1")
+        full.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        full.clicked.connect(self._zoom_full)
+        row.addWidget(full)
+        return row
+
+    def _heat_row(self) -> QWidget:
+        self.opacity = SliderField(
+            tr("Opacity of the heat map"), 0, 100, 70, decimals=0, suffix=" %"
+        )
+        self.opacity.slider.setMinimumWidth(70)
+        self.opacity.number.setFixedWidth(66)
+        self.opacity.value_changed.connect(lambda _value: self._colour_map())
+        names = [(name, name.capitalize()) for name in COLOUR_MAPS]
+        self.colours = ChoiceField(tr("Colours of the heat map"), names)
+        self.colours.choose("inferno")
+        self.colours.chosen.connect(lambda _key: self._colour_map())
+        self._fade = named(
+            QToolButton(), tr("Fade"), tr("Let the photograph show where nothing is unusual")
+        )
+        self._fade.setText(tr("Fade"))
+        self._fade.setCheckable(True)
+        self._fade.setChecked(True)
+        self._fade.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._fade.toggled.connect(lambda _on: self._colour_map())
+        self._scale = ColourBar(tr("Scale of all heat maps of this folder"))
+        self._scale.setMinimumWidth(90)
+        self._scale.setMaximumWidth(220)
+        self._probe = QLabel()
+        self._probe.setFont(number_font(TYPE.caption))
+        set_role(self._probe, "caption")
+        row_widget = QWidget()
+        row = QHBoxLayout(row_widget)
+        row.setContentsMargins(SPACE.s, SPACE.xs, SPACE.s, SPACE.xs)
+        row.setSpacing(SPACE.s)
+        heading = QLabel(tr("Heat map"))
+        set_role(heading, "caption")
+        row.addWidget(heading)
+        row.addWidget(self.opacity, 1)
+        row.addWidget(self.colours)
+        row.addWidget(self._fade)
+        row.addWidget(self._scale, 1)
+        row.addWidget(self._probe)
+        return row_widget
+
+    # what is shown
+
+    def _show_result(self) -> None:
+        """Offer the views that the open run has something for."""
+        session = self._session
+        result = session.result
+        has_maps = result is not None and result.maps is not None
+        rebuilds = can(session, "encodes", "decodes")
+        reasons = {
+            "heat": "" if has_maps else tr("The open run has no heat maps for this folder."),
+            "reconstruction": "" if rebuilds else _no_rebuilding(),
+            "difference": "" if rebuilds else _no_rebuilding(),
+        }
+        for key, reason in reasons.items():
+            self._switches[key].setEnabled(not reason)
+            self._switches[key].setToolTip(reason or _title(key))
+        self._heat_tools.setVisible(has_maps)
+        if has_maps and result is not None:
+            self._scale.set_scale(colour_map(self.colours.choice()), *result.map_range)
+        self._show_views()
+        self.show_current()
+
+    def _show_views(self) -> None:
+        shown = [key for key in VIEWS if self._is_on(key)]
+        if not shown:
+            self._switches["original"].setChecked(True)
+            return
+        for key, pane in self.panes.items():
+            pane.setVisible(key in shown)
+        self._show_map()
+        self._ask_reconstruction()
+
+    def _is_on(self, key: str) -> bool:
+        return self._switches[key].isChecked() and self._switches[key].isEnabled()
+
+    def _clear(self) -> None:
+        for pane in self.panes.values():
+            pane.set_photograph(Photograph())
+            pane.set_overlay(None)
+            pane.set_outline(_NO_LINES)
+            pane.set_message(tr("Choose an image"))
+        self._map = self._difference = None
+        self._probe.setText("")
+
+    def _take_photograph(self, row: int) -> None:
+        photograph = self._photographs.photograph(row)
+        if row == self._row and photograph is not None:
+            self._show_photograph(photograph)
+            self._show_zoom()
+
+    def _show_photograph(self, photograph: Photograph) -> None:
+        for key in ("original", "heat"):
+            self.panes[key].set_message("")
+            self.panes[key].set_photograph(photograph)
+        self._show_outline()
+
+    def _show_outline(self) -> None:
+        photograph = self._photographs.photograph(self._row) if self._row >= 0 else None
+        has_mask = photograph is not None and len(photograph.outline) > 0
+        self._outlined.setEnabled(has_mask)
+        tip = tr("Outline of the ground-truth mask")
+        self._outlined.setToolTip(tip if has_mask else tr("This image has no mask."))
+        shown = has_mask and self._outlined.isChecked()
+        lines = photograph.outline if photograph is not None and shown else _NO_LINES
+        for pane in self.panes.values():
+            pane.set_outline(lines)
+
+    def _show_map(self) -> None:
+        result = self._session.result
+        self._map = None
+        if result is not None and 0 <= self._row < len(result.index):
+            self._map = result.map(self._row)
+        self._colour_map()
+
+    def _colour_map(self) -> None:
+        """Lay the map of the current image over the photograph, on the scale of all maps."""
+        result, lut = self._session.result, colour_map(self.colours.choice())
+        overlay = None
+        if result is not None and self._map is not None:
+            faded = self._fade.isChecked()
+            overlay = image_from_array(heat_rgba(self._map, result.map_range, lut, fade=faded))
+            self._scale.set_scale(lut, *result.map_range)
+        self.panes["heat"].set_overlay(overlay, self.opacity.value() / 100)
+        if self._difference is not None:
+            self._show_difference(self._difference)
+
+    def _ask_reconstruction(self) -> None:
+        """Ask the method to rebuild the current image, if that is looked at."""
+        wanted = self._is_on("reconstruction") or self._is_on("difference")
+        self._difference = None
+        for key in ("reconstruction", "difference"):
+            self.panes[key].set_photograph(Photograph())
+            self.panes[key].set_message(tr("Loading…") if self._row >= 0 else "")
+        if not wanted or self._row < 0:
+            return
+        image_id = int(self._session.table.ids[self._row])
+        self._session.inference.request(
+            "reconstruct", {"ids": [image_id]}, {}, self._take_reconstruction
+        )
+
+    def _take_reconstruction(
+        self, header: dict[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> None:
+        table = self._session.table
+        if self._row < 0 or header["ids"] != [int(table.ids[self._row])]:
+            return
+        image, rebuilt = arrays["images"][0], arrays["reconstructions"][0]
+        picture = image_from_array(pixels_of(rebuilt))
+        self.panes["reconstruction"].set_photograph(Photograph((picture,)), self._shape())
+        self._difference = difference(image, rebuilt)
+        self._show_difference(self._difference)
+        self._show_outline()
+
+    def _show_difference(self, values: NDArray[np.float32]) -> None:
+        lut = colour_map(self.colours.choice())
+        picture = image_from_array(heat_rgb(values, DIFFERENCE_RANGE, lut))
+        self.panes["difference"].set_photograph(Photograph((picture,)), self._shape())
+
+    def _shape(self) -> QSizeF:
+        """Return the proportions of the photograph: methods see all images as squares."""
+        table = self._session.table
+        width, height = int(table.widths[self._row]), int(table.heights[self._row])
+        return QSizeF(width, height) if width and height else QSizeF(1, 1)
+
+    # looking around
+
+    def _point(self, at: QPointF | None) -> None:
+        """Mark the same place in the other panes and tell the value of the map there."""
+        sender = self.sender()
+        for pane in self.panes.values():
+            pane.show_cross(at if pane is not sender else None)
+        text = ""
+        if at is not None and self._map is not None:
+            height, width = self._map.shape
+            row, column = int(at.y() * height), int(at.x() * width)
+            text = tr("{value} here", value=f"{self._map[row, column]:.4g}")
+        self._probe.setText(text)
+
+    def _zoom_by(self, factor: float) -> None:
+        self.zoom.set_scale(self.zoom.scale * factor)
+
+    def _zoom_full(self) -> None:
+        pane = next(pane for pane in self.panes.values() if pane.isVisibleTo(self))
+        self.zoom.set_scale(pane.full_size_scale())
+
+    def _show_zoom(self) -> None:
+        pane = self.panes["original"]
+        full = pane.full_size_scale()
+        share = self.zoom.scale / full if full > 0 else 0.0
+        self._zoom_text.setText(f"{100 * share:.0f} %" if self._row >= 0 and share else "")
+
+
+def _title(key: str) -> str:
+    return {
+        "original": tr("Original"),
+        "heat": tr("Heat map"),
+        "reconstruction": tr("Reconstruction"),
+        "difference": tr("Difference"),
+    }[key]
+
+
+def _no_rebuilding() -> str:
+    return tr("The method of the open run cannot rebuild images.")
