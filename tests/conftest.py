@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch start their threads
@@ -16,6 +17,10 @@ import pytest
 
 from desktop_app.core.settings import HOME_VARIABLE
 from tests.folders import write_classes, write_mvtec
+from tests.runs import dense_spec
+
+if TYPE_CHECKING:
+    from desktop_app.core.runs import Run
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -72,6 +77,30 @@ def image_folder(tmp_path: Path) -> Path:
 def mvtec_folder(tmp_path: Path) -> Path:
     """12 good images to train on, 10 to test of which 6 have a defect and a mask; 16 px, grey."""
     return write_mvtec(tmp_path / "MVTec 铝板 🔩")
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a tiny autoencoder on the images that `mvtec_folder` writes."""
+    from desktop_app.core.runs import Run
+    from desktop_app.worker.training import train
+
+    folder = write_mvtec(tmp_path_factory.mktemp("trained") / "images")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME_VARIABLE, str(folder.with_name("home")))
+        run = Run.create(folder.with_name("run"), dense_spec(folder, params={"epochs": 150}))
+        train(run)
+    return run.path
+
+
+@pytest.fixture
+def trained_run(trained_once: Path, mvtec_folder: Path, tmp_path: Path) -> "Run":
+    """A finished run on `mvtec_folder` in a folder of its own."""
+    from desktop_app.core.runs import Run
+
+    run = Run(shutil.copytree(trained_once, tmp_path / "训练 🏁"))
+    run.write_spec(run.spec().model_copy(update={"folder": str(mvtec_folder)}))
+    return run
 
 
 @pytest.fixture

@@ -107,7 +107,14 @@ def _applied(
         result = Result(Path(name))
         with Narrator(result, show) as narrator:
             table = apply_method(
-                method, run, folder, result, narrator, wanted=wanted, choose=chosen
+                method,
+                run,
+                folder,
+                result,
+                narrator,
+                wanted=wanted,
+                choose=chosen,
+                most_map_bytes=float("inf"),
             )
         yield table, result
 

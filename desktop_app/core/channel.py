@@ -11,6 +11,7 @@ import struct
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
@@ -59,6 +60,11 @@ class Address:
             return Client(self.path, authkey=bytes.fromhex(self.key))
         except (OSError, EOFError, AuthenticationError) as problem:
             raise WorkerLost(f"The worker at '{self.path}' does not answer: {problem}.") from None
+
+    def knock(self) -> None:
+        """Connect without a greeting and leave: whoever waits for a connection looks up."""
+        with suppress(OSError):
+            Client(self.path).close()
 
 
 def send(connection: Connection, header: dict[str, Any], arrays: Arrays | None = None) -> None:

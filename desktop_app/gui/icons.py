@@ -78,11 +78,11 @@ def _icon(name: str, tint: str, theme: Theme) -> QIcon:
 
 
 def _drawn(name: str, colour: str, size: int, ratio: float) -> QPixmap:
+    drawing = _drawing(name).replace("currentColor", colour)
+    renderer = QSvgRenderer(QByteArray(drawing.encode()))
     image = QPixmap(QSize(size, size) * ratio)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
-    drawing = _drawing(name).replace("currentColor", colour)
-    renderer = QSvgRenderer(QByteArray(drawing.encode()))
     renderer.render(painter, QRectF(0, 0, image.width(), image.height()))
     painter.end()
     image.setDevicePixelRatio(ratio)

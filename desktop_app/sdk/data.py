@@ -90,7 +90,7 @@ def as_pixels(images: NDArray[Any]) -> Pixels:
 
 
 def batches(data: Dataset, size: int, first: int = 0) -> Iterator[tuple[NDArray[np.int64], Images]]:
-    """Yield row numbers (n,) and images (n, C, H, W) in order from row `first`, `size` at a time."""
+    """Yield rows (n,) and images (n, C, H, W) in order from row `first`, `size` at a time."""
     for start in range(first, len(data), size):
         stop = min(start + size, len(data))
         yield np.arange(start, stop, dtype=np.int64), data.images(slice(start, stop))

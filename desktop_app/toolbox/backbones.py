@@ -26,12 +26,14 @@ _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 _STRIDES = (4, 8, 16)
 """Input pixels per map pixel of the layers taken by default: the deepest block of each."""
-_DEPTH = 2
-"""Dots and names, as in `features.13`, down to which parts of a network are blocks."""
-_BLOCK_NAMES = ("{}", "features.{}", "layer{}", "layers.{}", "stage{}", "trunk_output.block{}")
-"""What a number may stand for in the names of blocks."""
-_HEADS = ("classifier.", "fc.", "head.", "AuxLogits.", "aux1.", "aux2.")
-"""How the tensors of classifiers begin: they are not used, so they need not fit."""
+_SIZE = 224
+"""Pixels of the images at which strides are measured."""
+_LAYER_NAMES = ("{}", "features.{}", "layer{}", "layers.{}", "stage{}", "trunk_output.block{}")
+"""What a number may stand for in the names of layers."""
+_TRUNKS = ("features", "layers", "trunk_output")
+"""Parts that only hold blocks."""
+_HEADS = ("classifier", "fc.", "head", "avgpool", "dropout", "AuxLogits", "aux1", "aux2")
+"""How the names of what follows the maps begin: it is not used, so its tensors need not fit."""
 
 _STEMS: Mapping[str, tuple[str, ...]] = {
     "features.0.0.weight": ("mobilenet", "efficientnet", "convnext"),
@@ -58,12 +60,15 @@ class SpatialFeatures(Protocol):
 class Backbone(nn.Module):
     """A frozen torchvision network, cut off after the last layer that is looked at."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, network: nn.Module, architecture: str, layers: Sequence[str]) -> None:
         super().__init__()
         self.architecture = architecture
         self.layers = tuple(layers)
         self.network = network.eval().requires_grad_(False)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.to(memory_format=torch.channels_last)
         self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1), False)
         self.register_buffer("deviation", torch.tensor(_IMAGENET_DEVIATION).view(1, 3, 1, 1), False)
 
@@ -100,8 +105,9 @@ def loaded_backbone(
         report = recognised(file)
     if not _fits(report):
         raise InvalidInput(_no_fit(file, report))
-    chosen = chosen_layers(report.architecture, layers, sample_shape)
-    needed = _tensors_needed(report.architecture, chosen, sample_shape)
+    chosen = chosen_layers(report.architecture, layers)
+    _require_size(report.architecture, chosen, sample_shape)
+    needed = _tensors_needed(report.architecture, chosen)
     tensors = {name: tensor for name, tensor in file.tensors.items() if name in needed}
     return rebuilt_backbone(report.architecture, chosen, tensors), report
 
@@ -111,10 +117,12 @@ def rebuilt_backbone(
 ) -> Backbone:
     """Return the network with these tensors; its parts that have none are left out."""
     network = _laid_out(architecture)
-    floats = {
-        name: tensor.float() if tensor.is_floating_point() else tensor
+    floats = network.state_dict()  # keeps the versions of the parts, which loading asks for
+    floats.clear()
+    floats.update(
+        (name, tensor.float() if tensor.is_floating_point() else tensor)
         for name, tensor in tensors.items()
-    }
+    )
     network.load_state_dict(floats, strict=False, assign=True)
     _leave_out_what_is_empty(network)
     return Backbone(network, architecture, layers)
@@ -139,45 +147,37 @@ def signature(architecture: str) -> Shapes:
     return {name: tuple(part.shape) for name, part in _laid_out(architecture).state_dict().items()}
 
 
-def block_shapes(
-    architecture: str, sample_shape: tuple[int, int, int]
-) -> dict[str, tuple[int, int, int]]:
-    """Return the shape (C_l, H_l, W_l) that each block gives for images of (C, H, W), in order."""
+@functools.cache
+def map_shapes(architecture: str, size: int = _SIZE) -> Mapping[str, tuple[int, int, int]]:
+    """Return the shape (C_l, H_l, W_l) of the map that each part gives, in order of computation.
+
+    `size` is that of the images in pixels; small ones do not reach the end.
+    """
     shapes: dict[str, tuple[int, int, int]] = {}
 
     def note(name: str, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and name.count(".") < _DEPTH:
+        if isinstance(output, Tensor) and output.ndim == 4:
             shapes.pop(name, None)
             shapes[name] = (output.shape[1], output.shape[2], output.shape[3])
 
-    _walk(architecture, sample_shape, lambda name: None, note)
-    shapes.pop("", None)
+    _walk(architecture, size, lambda _: None, note)
     return shapes
 
 
-def chosen_layers(
-    architecture: str, wish: str, sample_shape: tuple[int, int, int]
-) -> tuple[str, ...]:
-    """Return the names of the blocks to look at.
+def chosen_layers(architecture: str, wish: str = "") -> tuple[str, ...]:
+    """Return the names of the layers to look at.
 
-    `wish` holds names or numbers of blocks, such as "features.3, features.6" or "3,6"; "" takes the
+    `wish` holds names or numbers of layers, such as "features.3, features.6" or "3,6"; "" takes the
     deepest block at each of the strides 4, 8 and 16.
-    Raises InvalidParameter when there is no such block.
+    Raises InvalidParameter when there is no such layer.
     """
-    shapes = block_shapes(architecture, sample_shape)
+    shapes = map_shapes(architecture)
     if wish.strip():
-        names = {_block_named(word.strip(), shapes, architecture) for word in wish.split(",")}
+        names = {_layer_named(word.strip(), architecture) for word in wish.split(",")}
         return tuple(name for name in shapes if name in names)
-    deepest: dict[int, str] = {}
-    for name, (_, rows, _) in shapes.items():
-        deepest[2 ** round(math.log2(sample_shape[1] / rows))] = name
-    layers = tuple(deepest[stride] for stride in _STRIDES if stride in deepest)
-    if not layers:
-        raise InvalidInput(
-            f"Images of {sample_shape[1]} x {sample_shape[2]} pixels are too small for "
-            f"{architecture}: read the folder at a larger size."
-        )
-    return layers
+    blocks = _blocks(architecture)
+    deepest = {2 ** round(math.log2(_SIZE / shapes[name][1])): name for name in blocks}
+    return tuple(deepest[stride] for stride in _STRIDES if stride in deepest)
 
 
 def outputs_of(network: nn.Module, layers: Sequence[str], inputs: Tensor) -> list[Tensor]:
@@ -185,7 +185,7 @@ def outputs_of(network: nn.Module, layers: Sequence[str], inputs: Tensor) -> lis
     found: dict[str, Tensor] = {}
 
     def keeper(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
             found[name] = output
             if len(found) == len(layers):
                 raise _Enough
@@ -203,7 +203,7 @@ def outputs_of(network: nn.Module, layers: Sequence[str], inputs: Tensor) -> lis
     return [found[name] for name in layers]
 
 
-class _Enough(Exception):  # noqa: N818 - no error: the last layer that is looked at has answered
+class _Enough(Exception):
     """Ends a pass through a network early."""
 
 
@@ -245,35 +245,53 @@ def _torchvision_names() -> tuple[str, ...]:
 
 
 def _walk(
-    architecture: str,
-    sample_shape: tuple[int, int, int],
-    begun: Callable[[str], None],
-    done: Callable[[str, Any], None],
+    architecture: str, size: int, begun: Callable[[str], None], done: Callable[[str, Any], None]
 ) -> None:
     """Call back for every part that is begun and done, as far as images of that size get."""
     network = _laid_out(architecture).to("meta")
     for name, part in network.named_modules():
-        part.register_forward_pre_hook(lambda module, inputs, name=name: begun(name))
-        part.register_forward_hook(lambda module, inputs, output, name=name: done(name, output))
-    images = torch.empty(1, 3, *sample_shape[1:], device="meta")
-    with contextlib.suppress(RuntimeError, ValueError, _Enough):  # small images do not reach the end
+        part.register_forward_pre_hook(lambda _part, _inputs, name=name: begun(name))
+        part.register_forward_hook(lambda _part, _inputs, output, name=name: done(name, output))
+    images = torch.empty(1, 3, size, size, device="meta")
+    with contextlib.suppress(RuntimeError, ValueError, _Enough):
         network(images)
 
 
-def _tensors_needed(
-    architecture: str, layers: Sequence[str], sample_shape: tuple[int, int, int]
-) -> set[str]:
+def _tensors_needed(architecture: str, layers: Sequence[str]) -> set[str]:
     """Return the names of the tensors that the layers depend on."""
     begun: set[str] = set()
     done: set[str] = set()
 
-    def note(name: str, output: Any) -> None:  # noqa: ARG001
+    def note(name: str, _output: Any) -> None:
         done.add(name)
         if done.issuperset(layers):
             raise _Enough
 
-    _walk(architecture, sample_shape, begun.add, note)
+    _walk(architecture, _SIZE, begun.add, note)
     return {name for name in signature(architecture) if name.rpartition(".")[0] in begun}
+
+
+def _blocks(architecture: str) -> tuple[str, ...]:
+    """Return the parts of the trunk, one after the other, whose outputs are maps."""
+    return tuple(
+        name
+        for name in map_shapes(architecture)
+        if name.rpartition(".")[0] in ("", *_TRUNKS)
+        and name not in ("", *_TRUNKS)
+        and not name.startswith(_HEADS)
+    )
+
+
+def _require_size(
+    architecture: str, layers: Sequence[str], sample_shape: tuple[int, int, int]
+) -> None:
+    size = min(sample_shape[1:])
+    reached = map_shapes(architecture, size)
+    if not all(name in reached for name in layers):
+        raise InvalidInput(
+            f"Images of {size} pixels are too small for the layers {', '.join(layers)} of "
+            f"{architecture}: read the folder at a larger size."
+        )
 
 
 def _leave_out_what_is_empty(network: nn.Module) -> None:
@@ -318,16 +336,17 @@ def _no_fit(file: WeightFile, nearest: MatchReport) -> str:
         f"Expected the weights of a convolutional torchvision network, got '{file.path.name}' with "
         f"{len(file.tensors)} tensors beginning with '{first[0]}' {first[1]}. "
         f"Nearest is {nearest.architecture}: {nearest.matched} of its "
-        f"{len(signature(nearest.architecture))} tensors match, {len(nearest.missing)} are missing, "
-        f"{len(nearest.wrong_shape)} have another shape. Choose another file, or name its "
+        f"{len(signature(nearest.architecture))} tensors match, {len(nearest.missing)} are "
+        f"missing, {len(nearest.wrong_shape)} have another shape. Choose another file, or name its "
         "architecture with backbone=NAME."
     )
 
 
-def _block_named(word: str, shapes: Mapping[str, Any], architecture: str) -> str:
-    for pattern in _BLOCK_NAMES:
+def _layer_named(word: str, architecture: str) -> str:
+    shapes = map_shapes(architecture)
+    for pattern in _LAYER_NAMES:
         if pattern.format(word) in shapes:
             return pattern.format(word)
     raise InvalidParameter(
-        f"No layer '{word}' in {architecture}. Its blocks: {', '.join(shapes)}."
+        f"No layer '{word}' in {architecture}. Its blocks: {', '.join(_blocks(architecture))}."
     )

@@ -14,7 +14,7 @@ large matrix products with the same outcome:
   nearer: each choice is then at least .95 times as far as the farthest point.
 - The distances of all points to the centres of a round are one matrix product, done in blocks that
   stay in the processor's cache.
-- A point nearer than the farthest one is by far is not chosen soon. Points nearer than a mark sleep:
+- A point much nearer than the farthest one is not chosen soon. Points nearer than a mark sleep:
   their distance is an upper bound, brought up to date when the radius reaches the mark.
 
 Shapes: N points, D dimensions, K centres, P points of the pool.
@@ -135,7 +135,7 @@ class Coreset:
         for first in torch.unique(seen).tolist():
             group = rows[seen == first]
             centres = self._points[self._centres[first:]].float() - self._mean
-            for some in group.split(_BLOCK):
+            for some in torch.split(group, _BLOCK):
                 points = self._points[some].float() - self._mean
                 self._distances[some] = torch.minimum(
                     self._distances[some], nearest_squared(points, centres)
@@ -148,14 +148,14 @@ class Coreset:
         return torch.addmm(squares, points, points.T, alpha=-2).add_(squares[:, None])
 
     def _squared_norms(self) -> Tensor:
-        blocks = self._points.split(_BLOCK)
+        blocks = torch.split(self._points, _BLOCK)
         return torch.cat([(block.float() - self._mean).square().sum(1) for block in blocks])
 
 
 def nearest_squared(points: Tensor, centres: Tensor, block: int = _MOST_PER_ROUND) -> Tensor:
     """Return the squared distance (N,) of points (N, D) to the nearest of centres (K, D)."""
     nearest = torch.full((len(points),), torch.inf, device=points.device)
-    for some in centres.split(block):
+    for some in torch.split(centres, block):
         products = torch.addmm(some.square().sum(1), points, some.T, alpha=-2)
         torch.minimum(nearest, products.amin(1), out=nearest)
     return nearest.add_(points.square().sum(1)).clamp_min_(0)
@@ -173,7 +173,8 @@ def _farthest_first(
     `nearest` (P,) are squared distances to the centres so far, `apart` (P, P) between the pool's
     points. The first place is taken in any case unless its distance is `nothing`.
     """
-    nearest, places = nearest.copy(), []
+    nearest = nearest.copy()
+    places: list[int] = []
     while len(places) < most:
         place = int(nearest.argmax())
         if nearest[place] <= nothing or (places and nearest[place] < enough):
@@ -186,6 +187,6 @@ def _farthest_first(
 
 def _mean(points: Tensor) -> Tensor:
     total = torch.zeros(points.shape[1], dtype=torch.float64, device=points.device)
-    for block in points.split(_BLOCK):
+    for block in torch.split(points, _BLOCK):
         total += block.sum(0, dtype=torch.float64)
     return (total / len(points)).float()

@@ -26,7 +26,7 @@ def inference(function: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, NDArr
 
     @functools.wraps(function)
     def capability(self: Any, inputs: NDArray[Any]) -> NDArray[Any]:
-        array = np.ascontiguousarray(inputs, dtype=np.float32)
+        array = np.require(inputs, np.float32, ["C", "W"])  # torch takes no read-only arrays
         size = batch_size_for(array)
         with evaluating(self), torch.inference_mode():
             outputs = [

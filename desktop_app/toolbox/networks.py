@@ -1,100 +1,118 @@
 """Encoders and decoders, dense and convolutional, for images of any size from 16 to 512 pixels.
 
-Decoders return logits; a sigmoid brings them to [0, 1]. Both decoders end in an offset, one number
-per pixel: set to the logit of the mean image, an untrained decoder already draws that image, and
-training is spent on what distinguishes the images. Transposed convolutions of kernel 4 and stride 2
-(every output pixel is reached by as many inputs: no checkerboard) took half the time of up-sampling
-and convolving on two processor cores, channels-last a tenth less than the usual layout.
+Both ends are fitted to the images (`fit_to_images`): an encoder sees the deviation from the mean
+image in units of its spread, a decoder adds its deviation to the mean image. An untrained decoder
+already draws the mean, and faint differences between images train as fast as strong ones. Without
+it, photographs that differ by a few grey levels stayed at the mean image for hundreds of steps.
+
+Decoders return logits; a sigmoid brings them to [0, 1]. Transposed convolutions of kernel 4 and
+stride 2 (every output pixel is reached by as many inputs: no checkerboard) take half the time of
+up-sampling and convolving on two processor cores, channels-last a tenth less than the usual layout.
 
 Shapes: N images, C channels, H rows, W columns, F = C*H*W values, D latent dimensions.
 """
 
 import math
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.data import Array, Dataset
 from desktop_app.sdk.errors import InvalidParameter
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+
+SampleShape = tuple[int, int, int]
+"""C, H, W."""
 
 _SMALLEST_MAP = 4
 """Pixels at which automatic convolutional networks stop halving."""
 _LEAST_CHANNELS = 16
 _NEGATIVE_SLOPE = 0.1
 """Of the leaky rectifiers: no unit can die for good."""
+_RECTIFIER_GAIN = nn.init.calculate_gain("leaky_relu", _NEGATIVE_SLOPE)
+_LAST_GAIN = 0.1
+"""Initial gain of a decoder's last layer, which therefore begins close to the mean image."""
 _MEAN_MARGIN = 1e-3
-"""Distance that a mean image keeps from 0 and 1, where the logit is infinite."""
-_MEAN_ROWS = 2048
-"""Images that are enough for a mean image."""
+"""Distance that the mean image keeps from 0 and 1, where the logit is infinite."""
+_LEAST_SPREAD = 1 / 255
+"""A folder of equal images counts as if it varied by one grey level."""
+_STATISTICS_ROWS = 2048
+"""Images that are enough for mean and spread."""
 
 
 class DenseEncoder(nn.Module):
     """Layers of `nodes`, each half as wide as the one before, from an image to D numbers."""
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(
-        self, sample_shape: tuple[int, int, int], outputs: int, *, layers: int = 2, nodes: int = 512
+        self, sample_shape: SampleShape, outputs: int, *, layers: int = 0, nodes: int = 512
     ) -> None:
         super().__init__()
         widths = [math.prod(sample_shape), *dense_widths(layers, nodes)]
-        self.layers = nn.Sequential(
-            nn.Flatten(), *_dense_blocks(widths), nn.Linear(widths[-1], outputs)
-        )
+        self.hidden = nn.Sequential(*_dense_blocks(widths))
+        self.head = _linear(widths[-1], outputs, gain=1.0)
+        _remember_images(self, sample_shape)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (N, D) of images (N, C, H, W)."""
-        encoded: Tensor = self.layers(images - 0.5)
+        deviation = (images - self.centre) / self.spread
+        encoded: Tensor = self.head(self.hidden(deviation.flatten(1)))
         return encoded
 
     def filters(self) -> Tensor:
         """Return the weights of the first layer, one row of F values per node."""
-        first = self.layers[1]
-        return next(first.parameters()).detach()
+        return next(self.hidden.parameters()).detach()
 
 
 class DenseDecoder(nn.Module):
     """The mirror of DenseEncoder: from D numbers to the logits of an image."""
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(
-        self, inputs: int, sample_shape: tuple[int, int, int], *, layers: int = 2, nodes: int = 512
+        self, inputs: int, sample_shape: SampleShape, *, layers: int = 0, nodes: int = 512
     ) -> None:
         super().__init__()
         widths = [inputs, *reversed(dense_widths(layers, nodes))]
-        self.layers = nn.Sequential(
-            *_dense_blocks(widths),
-            nn.Linear(widths[-1], math.prod(sample_shape), bias=False),
-            nn.Unflatten(1, sample_shape),
-        )
-        self.offset = nn.Parameter(torch.zeros(sample_shape))
+        self.hidden = nn.Sequential(*_dense_blocks(widths))
+        self.last = _linear(widths[-1], math.prod(sample_shape), gain=_LAST_GAIN)
+        _remember_images(self, sample_shape)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of latent vectors (N, D)."""
-        logits: Tensor = self.layers(latents) + self.offset
-        return logits
+        deviation = self.last(self.hidden(latents)).unflatten(1, self.centre.shape)
+        return _logits(self.centre, self.spread, deviation)
 
 
 class ConvEncoder(nn.Module):
     """Convolutions that halve the image and double the channels, then one linear map to D numbers."""
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(
-        self, sample_shape: tuple[int, int, int], outputs: int, *, layers: int = 0, nodes: int = 256
+        self, sample_shape: SampleShape, outputs: int, *, layers: int = 0, nodes: int = 256
     ) -> None:
         super().__init__()
         sizes = conv_sizes(sample_shape, layers)
         channels = [sample_shape[0], *conv_channels(len(sizes) - 1, nodes)]
-        self.blocks = nn.Sequential(
-            *(
-                nn.Sequential(nn.Conv2d(before, after, 3, stride=2, padding=1), _rectifier())
-                for before, after in pairwise(channels)
-            )
-        )
-        self.head = nn.Linear(channels[-1] * math.prod(sizes[-1]), outputs)
-        self.blocks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.blocks = nn.Sequential(*(_down(before, after) for before, after in pairwise(channels)))
+        self.head = _linear(channels[-1] * math.prod(sizes[-1]), outputs, gain=1.0)
+        _remember_images(self, sample_shape)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (N, D) of images (N, C, H, W)."""
-        maps = self.blocks((images - 0.5).contiguous(memory_format=torch.channels_last))
+        deviation = (images - self.centre) / self.spread
+        maps = self.blocks(deviation.contiguous(memory_format=torch.channels_last))
         encoded: Tensor = self.head(maps.flatten(1))
         return encoded
 
@@ -102,32 +120,61 @@ class ConvEncoder(nn.Module):
 class ConvDecoder(nn.Module):
     """The mirror of ConvEncoder: from D numbers to the logits of an image."""
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(
-        self, inputs: int, sample_shape: tuple[int, int, int], *, layers: int = 0, nodes: int = 256
+        self, inputs: int, sample_shape: SampleShape, *, layers: int = 0, nodes: int = 256
     ) -> None:
         super().__init__()
         self.sizes = list(reversed(conv_sizes(sample_shape, layers)))
         channels = [*reversed(conv_channels(len(self.sizes) - 1, nodes)), sample_shape[0]]
         self.start = (channels[0], *self.sizes[0])
-        self.head = nn.Sequential(nn.Linear(inputs, math.prod(self.start)), _rectifier())
+        self.head = _linear(inputs, math.prod(self.start), gain=_RECTIFIER_GAIN)
         self.blocks = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
-            for before, after in pairwise(channels)
+            _up(before, after, gain=_LAST_GAIN if number == len(channels) - 1 else _RECTIFIER_GAIN)
+            for number, (before, after) in enumerate(pairwise(channels), start=1)
         )
-        self.rectifier = _rectifier()
-        self.offset = nn.Parameter(torch.zeros(sample_shape))
-        self.blocks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.rectifier = nn.LeakyReLU(_NEGATIVE_SLOPE)
+        _remember_images(self, sample_shape)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of latent vectors (N, D)."""
         maps = self.head(latents).unflatten(1, self.start)
         maps = maps.contiguous(memory_format=torch.channels_last)
         for block, (rows, columns) in zip(self.blocks, self.sizes[1:], strict=True):
-            maps = block(maps)[:, :, :rows, :columns]  # twice the size, less one where that was odd
-            if block is not self.blocks[-1]:
-                maps = self.rectifier(maps)
-        logits: Tensor = maps + self.offset
-        return logits
+            maps = block(self.rectifier(maps))[:, :, :rows, :columns]  # one less where that is odd
+        return _logits(self.centre, self.spread, maps)
+
+
+Encoder = DenseEncoder | ConvEncoder
+Decoder = DenseDecoder | ConvDecoder
+
+
+def fit_to_images(encoder: Encoder, decoder: Decoder, data: Dataset) -> None:
+    """Tell an encoder and a decoder the mean image and the spread around it."""
+    mean, spread = image_statistics(data)
+    for network in (encoder, decoder):
+        network.centre.copy_(torch.from_numpy(mean))
+        network.spread.fill_(max(spread, _LEAST_SPREAD))
+
+
+def image_statistics(data: Dataset, most: int = _STATISTICS_ROWS) -> tuple[Array, float]:
+    """Return the mean image (C, H, W) and the standard deviation of all values around it.
+
+    At most `most` images are read, evenly spread over the rows. Images are in [0, 1].
+    """
+    rows = np.unique(np.linspace(0, len(data) - 1, min(most, len(data))).astype(np.int64))
+    total: NDArray[np.float64] = np.zeros(data.sample_shape)
+    squares: NDArray[np.float64] = np.zeros(data.sample_shape)
+    for part in np.array_split(rows, math.ceil(len(rows) / 64)):
+        values = data.pixels(part).astype(np.float64) / 255
+        total += values.sum(axis=0)
+        squares += np.square(values).sum(axis=0)
+    mean = total / len(rows)
+    variance = float((squares / len(rows) - mean**2).mean())
+    return mean.astype(np.float32), math.sqrt(max(variance, 0.0))
 
 
 def dense_widths(layers: int, nodes: int) -> list[int]:
@@ -141,48 +188,63 @@ def conv_channels(layers: int, nodes: int) -> list[int]:
     return [max(narrowest, nodes >> (layers - 1 - number)) for number in range(layers)]
 
 
-def conv_sizes(sample_shape: tuple[int, int, int], layers: int) -> list[tuple[int, int]]:
+def conv_sizes(sample_shape: SampleShape, layers: int) -> list[tuple[int, int]]:
     """Return rows and columns of the image and after each halving, rounded up.
 
     `layers` 0 halves until the shorter side is 4 pixels or less.
     Raises InvalidParameter when more halvings are asked for than the image has.
     """
     _, rows, columns = sample_shape
-    most = math.ceil(math.log2(max(2, min(rows, columns))))
-    count = layers or max(1, math.ceil(math.log2(min(rows, columns) / _SMALLEST_MAP)))
+    shorter = min(rows, columns)
+    most = max(1, math.ceil(math.log2(shorter)))
+    count = layers or max(1, math.ceil(math.log2(shorter / _SMALLEST_MAP)))
     if count > most:
         raise InvalidParameter(
-            f"Images of {rows} x {columns} pixels can be halved {most} times, "
-            f"got {count} layers: choose fewer layers or larger images."
+            f"Images of {rows} x {columns} pixels can be halved {most} times, got {count} layers: "
+            "choose fewer layers or larger images."
         )
-    return [(_ceil_shift(rows, number), _ceil_shift(columns, number)) for number in range(count + 1)]
+    return [(-(-rows >> number), -(-columns >> number)) for number in range(count + 1)]
 
 
-def begin_at_mean(decoder: DenseDecoder | ConvDecoder, data: Dataset) -> None:
-    """Set the offset of a decoder to the logit of the mean image."""
-    mean = torch.from_numpy(mean_image(data)).clamp(_MEAN_MARGIN, 1 - _MEAN_MARGIN)
-    with torch.no_grad():
-        decoder.offset.copy_(torch.logit(mean))
+def _remember_images(network: nn.Module, sample_shape: SampleShape) -> None:
+    network.register_buffer("centre", torch.full(sample_shape, 0.5))
+    network.register_buffer("spread", torch.ones(()))
 
 
-def mean_image(data: Dataset, most: int = _MEAN_ROWS) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Return the mean (C, H, W) in [0, 1] of at most `most` images, evenly spread over the rows."""
-    rows = np.unique(np.linspace(0, len(data) - 1, min(most, len(data))).astype(np.int64))
-    total = np.zeros(data.sample_shape, dtype=np.float64)
-    for part in np.array_split(rows, math.ceil(len(rows) / 64)):
-        total += data.pixels(part).sum(axis=0, dtype=np.float64)
-    return (total / (255 * len(rows))).astype(np.float32)
+def _logits(centre: Tensor, spread: Tensor, deviation: Tensor) -> Tensor:
+    """Return the logits of the mean image moved by a deviation (N, C, H, W) in units of spread.
+
+    A logit moves by 4 where an image of grey 0.5 moves by 1.
+    """
+    return torch.logit(centre, eps=_MEAN_MARGIN) + 4 * spread * deviation
 
 
 def _dense_blocks(widths: list[int]) -> list[nn.Module]:
     return [
-        nn.Sequential(nn.Linear(before, after), _rectifier()) for before, after in pairwise(widths)
+        nn.Sequential(_linear(before, after, _RECTIFIER_GAIN), nn.LeakyReLU(_NEGATIVE_SLOPE))
+        for before, after in pairwise(widths)
     ]
 
 
-def _rectifier() -> nn.Module:
-    return nn.LeakyReLU(_NEGATIVE_SLOPE)
+def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    return _initialised(layer, gain / math.sqrt(inputs))
 
 
-def _ceil_shift(size: int, halvings: int) -> int:
-    return -(-size >> halvings)
+def _down(before: int, after: int) -> nn.Module:
+    layer = nn.Conv2d(before, after, 3, stride=2, padding=1)
+    return nn.Sequential(
+        _initialised(layer, _RECTIFIER_GAIN / math.sqrt(9 * before)), nn.LeakyReLU(_NEGATIVE_SLOPE)
+    )
+
+
+def _up(before: int, after: int, gain: float) -> nn.ConvTranspose2d:
+    layer = nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
+    return _initialised(layer, gain / math.sqrt(4 * before))  # 4 of 16 weights reach each pixel
+
+
+def _initialised(layer: Layer, deviation: float) -> Layer:
+    nn.init.normal_(layer.weight, std=deviation)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -90,9 +90,10 @@ class MatchReport:
     @classmethod
     def of_values(cls, values: Mapping[str, Any]) -> "MatchReport":
         """Return the report of plain values."""
-        return cls(
-            **{key: tuple(item) if isinstance(item, list) else item for key, item in values.items()}
-        )
+        plain: dict[str, Any] = {
+            key: tuple(item) if isinstance(item, list) else item for key, item in values.items()
+        }
+        return cls(**plain)
 
 
 def read_weights(path: Path) -> WeightFile:
@@ -102,7 +103,9 @@ def read_weights(path: Path) -> WeightFile:
     taken off. Raises InvalidInput when the file is missing or holds no state dict.
     """
     if not path.is_file():
-        raise InvalidInput(f"Expected a weight file, but there is no file '{path}': check the path.")
+        raise InvalidInput(
+            f"Expected a weight file, but there is no file '{path}': check the path."
+        )
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch_file(path)
     tensors = _tensors(content)
     if not tensors:

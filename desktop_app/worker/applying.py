@@ -29,6 +29,8 @@ from desktop_app.worker.ownership import owned
 from desktop_app.worker.preparation import decoded
 
 _BATCH = 32
+MOST_MAP_BYTES = 2e9
+_UNKEPT_MAPS = "The maps of {count} images are not kept; each is made when it is looked at."
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,12 @@ def apply_method(
     wanted: Collection[str] = OUTPUTS,
     commands: Commands | None = None,
     choose: Callable[[ImageTable], NDArray[np.bool_]] | None = None,
+    most_map_bytes: float = MOST_MAP_BYTES,
 ) -> ImageTable:
     """Write what a method says of a folder's images into a result; return the images.
 
-    `wanted` names the arrays, `choose` picks images. Raises Stopped when told to stop.
+    `wanted` names the arrays, `choose` picks images. Maps that need more than `most_map_bytes` on
+    the disk are left out: they are made again when one is looked at. Raises Stopped when told to.
     """
     spec = run.spec()
     table = folder.list_files().usable()
@@ -98,10 +102,9 @@ def apply_method(
     table, data = decoded(folder, table, spec.image_size, channels_of(run), narrator)
     result.path.mkdir(parents=True, exist_ok=True)
     (result.path / "rows.json").unlink(missing_ok=True)
-    _write_arrays(method, data, result, narrator, wanted, commands)
+    _write_arrays(method, data, result, narrator, wanted, commands, most_map_bytes)
     about = _write_positions(result)
-    np_ids = table.ids
-    write_array(result.path / "ids.npy", np_ids)
+    write_array(result.path / "ids.npy", table.ids)
     result.write_rows(
         {
             "folder": str(folder.root),
@@ -123,6 +126,7 @@ def _write_arrays(
     narrator: Narrator,
     wanted: Collection[str],
     commands: Commands | None,
+    most_map_bytes: float,
 ) -> None:
     outputs = [
         output
@@ -137,8 +141,12 @@ def _write_arrays(
             raise Stopped
         rows = slice(start, min(start + _BATCH, len(data)))
         images = data.images(rows)
-        for output in outputs:
+        for output in list(outputs):
             values = np.asarray(output.compute(method, images))
+            if _is_too_large(output.name, values[0].nbytes * len(data), most_map_bytes):
+                outputs.remove(output)
+                narrator.tell("note", level="info", text=_UNKEPT_MAPS.format(count=len(data)))
+                continue
             if output.name not in arrays:
                 arrays[output.name] = open_memmap(
                     result.path / f"{output.name}.npy",
@@ -148,6 +156,10 @@ def _write_arrays(
                 )
             arrays[output.name][rows] = values
         narrator.progress("Looking at images", rows.stop, len(data))
+
+
+def _is_too_large(name: str, size: float, most_map_bytes: float) -> bool:
+    return name == "maps" and size > most_map_bytes
 
 
 def _write_positions(result: Result) -> dict[str, Any]:

@@ -6,7 +6,6 @@ runs the job. When a window goes away the job checkpoints and carries on.
 
 import queue
 import threading
-from contextlib import suppress
 from multiprocessing.connection import Connection, Listener
 from typing import Literal, get_args
 
@@ -48,8 +47,7 @@ class CommandServer:
     def close(self) -> None:
         """Listen no longer."""
         self._closed.set()
-        with suppress(WorkerLost):
-            self.address.connect().close()  # wakes the thread that waits for a connection
+        threading.Thread(target=self.address.knock, daemon=True).start()  # wakes `accept`
         self._accepting.join(timeout=2)
         self._listener.close()
 

@@ -6,8 +6,10 @@ decodes. Questions that were overtaken are answered with "superseded".
 
 import queue
 import threading
+import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,18 @@ from desktop_app.sdk.errors import InvalidInput, LoupeError, WorkerLost
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.loading import channels_of, require, trained_method
 
+_WINDOW_SECONDS = 300.0
+"""How long to wait for the window that started this worker; it may have crashed meanwhile."""
+
 Answer = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 def serve(run_dir: Path, folder: str, address: Address, device: str, threads: int) -> None:
-    """Answer questions about a run at an address until the window goes away."""
-    listener = address.listen()
-    with listener.accept() as connection:
+    """Answer questions about a run at an address until the window goes away.
+
+    Raises WorkerLost when no window comes.
+    """
+    with address.listen() as listener, _window(listener, address) as connection:
         use_threads(threads)
         try:
             desk = _Desk(run_dir, folder, device)
@@ -43,6 +50,23 @@ def serve(run_dir: Path, folder: str, address: Address, device: str, threads: in
         while (batch := _newest(waiting)) is not None:
             for message, is_newest in batch:
                 _reply(desk, connection, message, is_newest)
+
+
+def _window(listener: Listener, address: Address) -> Connection:
+    """Return the connection of the first window with the right key."""
+    deadline = time.monotonic() + _WINDOW_SECONDS
+    alarm = threading.Timer(_WINDOW_SECONDS, address.knock)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        while True:
+            try:
+                return listener.accept()
+            except (OSError, EOFError, AuthenticationError):  # a stranger, or the alarm
+                if time.monotonic() >= deadline:
+                    raise WorkerLost("No window came to ask anything.") from None
+    finally:
+        alarm.cancel()
 
 
 def _gather(connection: Connection, waiting: "queue.Queue[Message | None]") -> None:
@@ -108,11 +132,10 @@ class _Desk:
 
     def _images(self, ids: list[int]) -> Images:
         table = self._folder.table()
-        rows = np.searchsorted(np.sort(table.ids), ids)
-        order = np.argsort(table.ids)
-        table = table.where(order[np.clip(rows, 0, len(table) - 1)])
-        if table.ids.tolist() != list(ids):
+        row_of = {image_id: row for row, image_id in enumerate(table.ids.tolist())}
+        if not all(image_id in row_of for image_id in ids):
             raise InvalidInput("One of these images is no longer in the folder.")
+        table = table.where(np.array([row_of[image_id] for image_id in ids], dtype=np.int64))
         for _ in self._cache.fill(table):
             pass
         return self._cache.dataset(table).images(slice(0, len(ids)))

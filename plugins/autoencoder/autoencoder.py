@@ -29,7 +29,7 @@ from desktop_app.toolbox.networks import (
     ConvEncoder,
     DenseDecoder,
     DenseEncoder,
-    begin_at_mean,
+    fit_to_images,
 )
 from desktop_app.toolbox.reconstruction import ReconstructionScores
 from desktop_app.toolbox.torch_method import TorchMethod
@@ -85,7 +85,7 @@ class Autoencoder(ReconstructionScores, TorchMethod[AutoencoderParams]):
     def learn(self, data: Dataset) -> Events:
         """Minimise the reconstruction loss, beginning at the mean image."""
         if self.clock.step == 0:
-            begin_at_mean(self.decoder, data)
+            fit_to_images(self.encoder, self.decoder, data)
         adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
         for step in self.steps(data):
             x = step.batch  # (N, C, H, W)
@@ -95,7 +95,7 @@ class Autoencoder(ReconstructionScores, TorchMethod[AutoencoderParams]):
                 loss = F.mse_loss(logits.sigmoid(), x)
             else:
                 loss = F.binary_cross_entropy_with_logits(logits, x)
-            descend(loss, adam)
+            descend(loss / self.encoder.spread**2, adam)
             yield step.metrics(loss=loss)
 
     @inference

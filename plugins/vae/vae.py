@@ -34,7 +34,7 @@ from desktop_app.toolbox.networks import (
     ConvEncoder,
     DenseDecoder,
     DenseEncoder,
-    begin_at_mean,
+    fit_to_images,
 )
 from desktop_app.toolbox.reconstruction import ReconstructionScores
 from desktop_app.toolbox.torch_method import TorchMethod
@@ -107,7 +107,7 @@ class VAE(ReconstructionScores, TorchMethod[VAEParams]):
     def learn(self, data: Dataset) -> Events:
         """Minimise the negative evidence lower bound."""
         if self.clock.step == 0:
-            begin_at_mean(self.decoder, data)
+            fit_to_images(self.encoder, self.decoder, data)
         adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
         for step in self.steps(data):
             x = step.batch  # (N, C, H, W)

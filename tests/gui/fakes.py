@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,13 @@ class FakeQueue(QObject):
         return found[-1] if found else None
 
 
+class FakeBackground:
+    """Does the work at once."""
+
+    def run(self, name: str, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        then(work())
+
+
 class FakeSession(QObject):
     folder_changed = Signal()
     table_changed = Signal()
@@ -162,6 +170,7 @@ class FakeSession(QObject):
     threshold_changed = Signal()
     runs_changed = Signal()
     catalog_changed = Signal()
+    problem = Signal(str)
 
     def __init__(self, workspace: Path) -> None:
         super().__init__()
@@ -172,6 +181,7 @@ class FakeSession(QObject):
         self.catalog: list[MethodInfo] = []
         self.jobs = FakeQueue(workspace)
         self.jobs.setParent(self)
+        self.background = FakeBackground()
 
     def open_folder(self, folder: FakeFolder, table: ImageTable) -> None:
         self.folder, self.table = folder, table

@@ -88,3 +88,10 @@ def test_a_closed_server_leaves_neither_thread_nor_socket(commands: Commands) ->
 
     with pytest.raises(WorkerLost, match="does not answer"):
         server.address.connect()
+
+
+def test_closing_never_waits_for_a_window_that_came_at_the_last_moment(commands: Commands) -> None:
+    for _ in range(100):
+        server = CommandServer(commands)
+        with server.address.connect():
+            server.close()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
@@ -63,6 +63,7 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self._colours: list[str] = []
         self._items: list[Any] = []
         self._logarithmic = False
+        self._told = float("nan")
         self.setAccessibleName(tr("Histogram of the scores"))
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=True, y=False)
@@ -79,7 +80,7 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self._line = pg.InfiniteLine(movable=True, angle=90, label="{value:.4g}")
         self._line.setZValue(20)
         self._line.label.setPosition(0.9)
-        self._line.sigPositionChanged.connect(lambda: self.threshold_moved.emit(self.threshold()))
+        self._line.sigPositionChanged.connect(self._tell_threshold)
         for item in (self._flagged, self._range, self._line):
             self.addItem(item, ignoreBounds=True)
         self._line.hide()
@@ -104,8 +105,8 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self._flagged.setVisible(value is not None)
         if value is None:
             return
-        with QSignalBlocker(self._line):
-            self._line.setValue(value)
+        self._told = value  # the label of the line follows its signal, so it must not be blocked
+        self._line.setValue(value)
         top = float(self._bars.edges[-1]) if self._bars is not None else value
         self._flagged.setRegion((value, max(value, top) + 10 * abs(top) + 1))  # beyond the edge
 
@@ -151,6 +152,11 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
     def minimumSizeHint(self) -> QSize:
         """Return a size at which the shape is still seen."""
         return QSize(180, 110)
+
+    def _tell_threshold(self) -> None:
+        if self.threshold() != self._told:
+            self._told = self.threshold()
+            self.threshold_moved.emit(self._told)
 
     def _heights(self, counts: NDArray[Any]) -> NDArray[np.float64]:
         return np.log10(1 + counts) if self._logarithmic else counts.astype(np.float64)

@@ -27,6 +27,7 @@ from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, Theme, current_theme, follow_theme, set_role
 from desktop_app.gui.widgets import (
     ChoiceField,
+    ElidedLabel,
     NumberField,
     Readout,
     ReadoutRow,
@@ -143,15 +144,14 @@ class Measures(QWidget):
         self._logarithmic.setText(tr("Log"))
         self._logarithmic.setCheckable(True)
         self._logarithmic.toggled.connect(self.histogram.set_logarithmic)
-        self._flagged_text = QLabel()
+        self._flagged_text = ElidedLabel("", Qt.TextElideMode.ElideRight)
         set_role(self._flagged_text, "caption")
         bar = QHBoxLayout()
         bar.setSpacing(SPACE.s)
         bar.addWidget(title)
         bar.addWidget(self._number)
         bar.addWidget(self.automatic)
-        bar.addWidget(self._flagged_text)
-        bar.addStretch(1)
+        bar.addWidget(self._flagged_text, 1)
         bar.addWidget(self._logarithmic)
         column = QVBoxLayout()
         column.setSpacing(SPACE.xs)
@@ -194,7 +194,7 @@ class Measures(QWidget):
             self._stack.addWidget(widget)
         self._pages.chosen.connect(lambda _key: self._show_page())
         right = QWidget()
-        right.setFixedWidth(350)
+        right.setFixedWidth(340)
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE.xs)

@@ -195,11 +195,13 @@ class Pane(QWidget):
         if not self._lines:
             return
         painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.translate(area.topLeft())
         painter.scale(area.width(), area.height())
-        for colour, width in (("shadow", 3.0), ("warning", 1.5)):
+        for colour, width in (("shadow", 3.5), ("on_accent", 1.5)):
             pen = QPen(theme.colour(colour), width)
             pen.setCosmetic(True)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
             painter.drawLines(self._lines)
         painter.restore()

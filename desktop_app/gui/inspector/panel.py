@@ -6,7 +6,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QLabel,
     QMenu,
+    QProgressBar,
     QSplitter,
     QStackedLayout,
     QToolButton,
@@ -26,7 +28,7 @@ from desktop_app.gui.jobs import Job
 from desktop_app.gui.library.linked import LinkedGallery
 from desktop_app.gui.methods import can, method_title
 from desktop_app.gui.session import Session
-from desktop_app.gui.theme import SPACE, set_surface
+from desktop_app.gui.theme import SPACE, TYPE, number_font, set_role, set_surface
 from desktop_app.gui.widgets import EmptyState, Segment, Segmented, named
 
 _TILE = 96  # logical pixels
@@ -178,10 +180,21 @@ class InspectorPanel(QWidget):
         row.addWidget(self._shown)
         row.addStretch(1)
         row.addWidget(more)
+        self._progress = named(QProgressBar(), tr("Judged images"))
+        self._progress.setTextVisible(False)
+        self._progress_text = QLabel()
+        self._progress_text.setFont(number_font(TYPE.caption))
+        set_role(self._progress_text, "caption")
+        progress = QHBoxLayout()
+        progress.setContentsMargins(0, 0, SPACE.xs, 0)
+        progress.setSpacing(SPACE.s)
+        progress.addWidget(self._progress, 1)
+        progress.addWidget(self._progress_text)
         column = QVBoxLayout()
         column.setContentsMargins(SPACE.s, SPACE.xs, SPACE.xs, SPACE.xs)
         column.setSpacing(SPACE.xs)
         column.addLayout(row)
+        column.addLayout(progress)
         column.addWidget(FilterBar(self._session, without=("flagged",)))
         return column
 
@@ -257,7 +270,7 @@ class InspectorPanel(QWidget):
         """Begin with the most unusual image where none is chosen."""
         order = self.ranking.order()
         if self._session.current < 0 and len(order):
-            self._session.set_current(int(order[0]))
+            self._go_to(int(order[0]))
 
     def _show_progress(self) -> None:
         order = self.ranking.order()
@@ -265,7 +278,10 @@ class InspectorPanel(QWidget):
             return
         self.triage.set_place(self._place() + 1, len(order))
         judged = int(np.count_nonzero(self._session.verdicts[order]))
-        self.triage.set_progress(judged, len(order))
+        text = tr("judged {n} of {total}", n=f"{judged:,}", total=f"{len(order):,}")
+        self._progress_text.setText(text)
+        self._progress.setRange(0, max(1, len(order)))
+        self._progress.setValue(judged)
 
     # the ranking
 

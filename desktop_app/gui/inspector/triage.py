@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -39,7 +38,7 @@ VERDICT_KEYS = (
 
 
 class TriageBar(QWidget):
-    """Name, label, score and verdict of the current image; how far the judging has come."""
+    """Name, label, score and verdict of the current image, and where it is in the ranking."""
 
     stepped = Signal(int)
     """The analyst wants the next (1) or the previous (-1) image."""
@@ -73,7 +72,6 @@ class TriageBar(QWidget):
         row.addLayout(self._steps())
         row.addLayout(words, 1)
         row.addWidget(self._verdicts())
-        row.addLayout(self._progress_column())
         self.setLayout(row)
         session.current_changed.connect(self.show_current)
         session.table_changed.connect(self.show_current)
@@ -89,14 +87,6 @@ class TriageBar(QWidget):
             if place
             else tr("– of {total}", total=f"{total:,}")
         )
-
-    def set_progress(self, judged: int, total: int) -> None:
-        """Tell how many images of the list have a verdict."""
-        self._progress.setRange(0, max(1, total))
-        self._progress.setValue(judged)
-        text = tr("judged {n} of {total}", n=f"{judged:,}", total=f"{total:,}")
-        self._progress_text.setText(text)
-        self._progress.setToolTip(text)
 
     def show_current(self) -> None:
         """Show what is known of the current image."""
@@ -124,21 +114,19 @@ class TriageBar(QWidget):
         session = self._session
         table, result = session.table, session.result
         facts = [category_name("label", table.labels[row])]
-        if table.splits[row]:
-            facts.append(category_name("split", table.splits[row]))
         if result is not None and result.scores is not None:
-            score = float(result.scores[row])
-            if np.isfinite(score):
-                facts.append(tr("score {score}", score=f"{score:.4g}"))
-                if self._reference is None:
-                    self._reference = reference_of(session)
-                sentence = self._reference.sentence(score)
-                facts += [sentence] if sentence else []
-            else:
-                facts.append(tr("not scored"))
-        if table.widths[row]:
-            facts.append(f"{table.widths[row]} x {table.heights[row]}")
+            facts += self._score_facts(float(result.scores[row]))
+        facts += [category_name("split", table.splits[row])] if table.splits[row] else []
+        facts += [f"{table.widths[row]} x {table.heights[row]}"] if table.widths[row] else []
         return facts
+
+    def _score_facts(self, score: float) -> list[str]:
+        if not np.isfinite(score):
+            return [tr("not scored")]
+        if self._reference is None:
+            self._reference = reference_of(self._session)
+        sentence = self._reference.sentence(score)
+        return [tr("score {score}", score=f"{score:.4g}"), *([sentence] if sentence else [])]
 
     def _steps(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -185,21 +173,6 @@ class TriageBar(QWidget):
             row.addWidget(button)
             self._verdict_buttons[code] = button
         return frame
-
-    def _progress_column(self) -> QVBoxLayout:
-        self._progress = named(QProgressBar(), tr("Judged images"))
-        self._progress.setTextVisible(False)
-        self._progress.setFixedWidth(104)
-        self._progress_text = QLabel()
-        self._progress_text.setFont(number_font(TYPE.caption))
-        set_role(self._progress_text, "caption")
-        column = QVBoxLayout()
-        column.setSpacing(SPACE.xs)
-        column.addStretch(1)
-        column.addWidget(self._progress_text)
-        column.addWidget(self._progress)
-        column.addStretch(1)
-        return column
 
     def _show_verdict(self, verdict: int) -> None:
         for code, button in self._verdict_buttons.items():

@@ -109,7 +109,7 @@ class Viewer(QWidget):
     # building
 
     def _switch(self, key: str) -> QToolButton:
-        button = named(QToolButton(), _title(key))
+        button = named(QToolButton(), _title(key), _tip(key))
         button.setText(_title(key))
         button.setCheckable(True)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -148,16 +148,11 @@ class Viewer(QWidget):
         self._zoom_text.setFont(number_font(TYPE.caption))
         set_role(self._zoom_text, "caption")
         row.addWidget(self._zoom_text)
-        for icon, text, act in (
-            ("zoom-out", tr("Zoom out"), lambda: self._zoom_by(0.8)),
-            ("zoom-in", tr("Zoom in"), lambda: self._zoom_by(1.25)),
-            ("zoom-fit", tr("Show the whole image"), self.zoom.fit),
-        ):
-            button = named(QToolButton(), text)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            set_icon(button, icon)
-            button.clicked.connect(lambda _on=False, act=act: act())
-            row.addWidget(button)
+        fit = named(QToolButton(), tr("Show the whole image"), tr("Show the whole image (0)"))
+        fit.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        set_icon(fit, "zoom-fit")
+        fit.clicked.connect(self.zoom.fit)
+        row.addWidget(fit)
         tip = tr("One pixel of the image is one pixel of the screen")
         full = named(QToolButton(), tr("Pixel for pixel"), tip)
         full.setText("1:1")
@@ -220,7 +215,7 @@ class Viewer(QWidget):
         }
         for key, reason in reasons.items():
             self._switches[key].setEnabled(not reason)
-            self._switches[key].setToolTip(reason or _title(key))
+            self._switches[key].setToolTip(reason or _tip(key))
         self._heat_tools.setVisible(has_maps)
         if has_maps and result is not None:
             self._scale.set_scale(colour_map(self.colours.choice()), *result.map_range)
@@ -343,9 +338,6 @@ class Viewer(QWidget):
             text = tr("{value} here", value=f"{self._map[row, column]:.4g}")
         self._probe.setText(text)
 
-    def _zoom_by(self, factor: float) -> None:
-        self.zoom.set_scale(self.zoom.scale * factor)
-
     def _zoom_full(self) -> None:
         pane = next(pane for pane in self.panes.values() if pane.isVisibleTo(self))
         self.zoom.set_scale(pane.full_size_scale())
@@ -361,8 +353,17 @@ def _title(key: str) -> str:
     return {
         "original": tr("Original"),
         "heat": tr("Heat map"),
-        "reconstruction": tr("Reconstruction"),
+        "reconstruction": tr("Rebuilt"),
         "difference": tr("Difference"),
+    }[key]
+
+
+def _tip(key: str) -> str:
+    return {
+        "original": tr("The photograph as it is on disk"),
+        "heat": tr("Where the method finds the image unusual, on one scale for the whole folder"),
+        "reconstruction": tr("What the method makes of the image: what it knows, it rebuilds"),
+        "difference": tr("How much the image differs from what the method rebuilt"),
     }[key]
 
 

@@ -211,16 +211,11 @@ class GalleryView(QAbstractScrollArea):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the tiles that the exposed strip touches, and wish for missing thumbnails."""
         painter = QPainter(self.viewport())
-        painter.fillRect(event.rect(), current_theme().colour("canvas"))
-        offset, grid = self.verticalScrollBar().value(), self._grid()
-        top, bottom = event.rect().top() + offset, event.rect().bottom() + offset
-        for position in grid.between(top, bottom):
-            left, above = grid.corner(position)
-            self._paint_tile(painter, position, QPoint(left, above - offset))
-        if self._band is not None:
-            self._paint_band(painter, self._band.translated(0, -offset))
-        painter.end()
-        self._wish(grid)
+        try:  # captions and badges come from elsewhere: a painter must end whatever they do
+            self._paint_strip(painter, event.rect())
+        finally:
+            painter.end()
+        self._wish(self._grid())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay out anew; the first tile in sight stays in sight."""
@@ -411,6 +406,15 @@ class GalleryView(QAbstractScrollArea):
         return QRect(corner, cell_size(self._tile))
 
     # painting
+
+    def _paint_strip(self, painter: QPainter, strip: QRect) -> None:
+        painter.fillRect(strip, current_theme().colour("canvas"))
+        offset, grid = self.verticalScrollBar().value(), self._grid()
+        for position in grid.between(strip.top() + offset, strip.bottom() + offset):
+            left, above = grid.corner(position)
+            self._paint_tile(painter, position, QPoint(left, above - offset))
+        if self._band is not None:
+            self._paint_band(painter, self._band.translated(0, -offset))
 
     def _paint_tile(self, painter: QPainter, position: int, corner: QPoint) -> None:
         row = int(self._order[position])

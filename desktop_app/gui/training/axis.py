@@ -9,8 +9,8 @@ from desktop_app.gui.wording import clock
 
 _TIME_STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400, 604_800)
 """Distances between ticks in seconds."""
-_CROWDED = 0.7
-"""Decades on a logarithmic axis from which only 1, 2 and 5 are named."""
+_CROWDED = 0.45
+"""Decades on a logarithmic axis from which only 1, 2, 3 and 5 are named."""
 _TICK_ROOM = 70  # logical pixels
 
 
@@ -62,7 +62,7 @@ class RunAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 def _leads(logarithm: float) -> bool:
-    return round(10.0 ** (logarithm % 1 if logarithm % 1 < 0.999 else 0)) in (1, 2, 5)
+    return round(10.0 ** (logarithm % 1 if logarithm % 1 < 0.999 else 0)) in (1, 2, 3, 5)
 
 
 def _plain(value: float) -> str:

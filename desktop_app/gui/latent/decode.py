@@ -1,0 +1,156 @@
+"""From a place on the map back to a latent vector that a method can decode.
+
+A map shows two numbers of many. On the principal plane the others are taken as their mean; between
+the images they are taken from the nearest images, weighted by nearness, which works for any map.
+Where the map is empty both are guesses, and that is said.
+
+Shapes: M images, D latent dimensions, n places on the map.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Way = Literal["neighbours", "plane"]
+
+NEIGHBOURS = 8
+"""Images that a latent vector between them is mixed from."""
+
+_TYPICAL = 0.98
+"""Share of the images that lie nearer to their neighbours than `reach`."""
+_SPARE = 1.5
+"""How much further than that a place may be before it counts as far."""
+_WORK = 16_000_000  # distances computed for `reach`, so that a million images cost no more
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Latent vectors of places on a map."""
+
+    latents: Floats
+    """(n, D)."""
+    far: NDArray[np.bool_]
+    """(n,): the place is further from all images than images are from each other."""
+
+
+class MapInverse:
+    """Latent vectors of the places on one map."""
+
+    def __init__(
+        self,
+        positions: Floats,
+        latents: Floats,
+        basis: tuple[Floats, Floats] | None = None,
+    ) -> None:
+        """Take positions (M, 2), latents (M, D) and, for a principal plane, its mean and axes."""
+        self._positions = np.ascontiguousarray(positions, np.float32)
+        self._latents = latents
+        self._basis = basis
+        self._count = min(NEIGHBOURS, len(positions))
+
+    def ways(self) -> tuple[Way, ...]:
+        """Return how places can be turned into latent vectors."""
+        return ("neighbours", "plane") if self._basis is not None else ("neighbours",)
+
+    def at(self, places: NDArray[np.floating[Any]], way: Way = "neighbours") -> Guess:
+        """Return latent vectors of places (n, 2)."""
+        nearest, squares = self._nearest(places.astype(np.float32))
+        far = np.sqrt(squares.mean(axis=1)) > _SPARE * self.reach
+        if way == "plane" and self._basis is not None:
+            mean, axes = self._basis
+            return Guess((places.astype(np.float32) @ axes + mean).astype(np.float32), far)
+        weights = 1 / (squares + 1e-6 * self.reach**2 + 1e-20)
+        weights /= weights.sum(axis=1, keepdims=True)
+        mixed = np.einsum("nk,nkd->nd", weights, self._latents[nearest])
+        return Guess(mixed.astype(np.float32), far)
+
+    @cached_property
+    def reach(self) -> float:
+        """How far images usually are from their nearest ones, a distance on the map."""
+        total = len(self._positions)
+        if total < 2:
+            return 1.0
+        sampled = int(np.clip(_WORK // total, 16, min(512, total)))
+        chosen = np.unique(np.linspace(0, total - 1, sampled).astype(np.int64))
+        count = min(self._count + 1, total)  # the image itself is the nearest
+        spread = np.empty(len(chosen))
+        for number, row in enumerate(chosen.tolist()):
+            squares = ((self._positions - self._positions[row]) ** 2).sum(axis=1)
+            near = np.partition(squares, count - 1)[:count] if count < total else squares
+            spread[number] = np.sqrt(near.sum() / max(1, count - 1))
+        return float(np.quantile(spread, _TYPICAL)) or 1e-6
+
+    def _nearest(self, places: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """Return the nearest images and their squared distances, (n, k) each."""
+        nearest = np.empty((len(places), self._count), np.int64)
+        squares = np.empty((len(places), self._count), np.float32)
+        for number, place in enumerate(places):
+            distances = ((self._positions - place) ** 2).sum(axis=1)
+            if self._count < len(distances):
+                found = np.argpartition(distances, self._count - 1)[: self._count]
+            else:
+                found = np.arange(self._count)
+            nearest[number], squares[number] = found, distances[found]
+        return nearest, squares
+
+
+def between(first: Floats, second: Floats, steps: int, *, spherical: bool = False) -> Floats:
+    """Return latent vectors (steps, D) on the way from one (D,) to another.
+
+    The spherical way keeps the length of the vectors on its way, as latents that are normally
+    distributed want it; it is the straight one where the two point in the same direction.
+    """
+    share = np.linspace(0, 1, steps, dtype=np.float64)[:, None]
+    start, end = first.astype(np.float64), second.astype(np.float64)
+    lengths = np.linalg.norm(start), np.linalg.norm(end)
+    straight = (1 - share) * start + share * end
+    if not spherical or min(lengths) == 0:
+        return straight.astype(np.float32)
+    cosine = float(np.clip(start @ end / (lengths[0] * lengths[1]), -1, 1))
+    angle = np.arccos(cosine)
+    if np.sin(angle) < 1e-6:
+        return straight.astype(np.float32)
+    turned = np.sin((1 - share) * angle) * start + np.sin(share * angle) * end
+    return (turned / np.sin(angle)).astype(np.float32)
+
+
+def along_dimension(start: Floats, dimension: int, low: float, high: float, steps: int) -> Floats:
+    """Return latent vectors (steps, D) that differ from `start` (D,) in one dimension alone."""
+    latents = np.repeat(start[None].astype(np.float32), steps, axis=0)
+    latents[:, dimension] = np.linspace(low, high, steps)
+    return latents
+
+
+def dimension_ranges(latents: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the 1st and 99th percentile and the standard deviation of each dimension, (D,) each."""
+    sample = latents[:: max(1, len(latents) // 20_000)]
+    low, high = np.percentile(sample, (1, 99), axis=0).astype(np.float32)
+    return low, high, sample.std(axis=0).astype(np.float32)
+
+
+def nearest_rows(latents: Floats, place: int, count: int) -> NDArray[np.int64]:
+    """Return the places of the latents (M, D) nearest to one of them, the nearest first."""
+    squares = np.einsum("md,md->m", latents, latents) - 2 * (latents @ latents[place])
+    squares[place] = np.inf
+    count = min(count, len(latents) - 1)
+    if count <= 0:
+        return np.zeros(0, np.int64)
+    found = np.argpartition(squares, count - 1)[:count]
+    return found[np.argsort(squares[found], kind="stable")].astype(np.int64)
+
+
+def aligned(positions: Floats, reference: Floats) -> Floats:
+    """Turn and mirror a map (M, 2) so that it lies on another as well as it can (Procrustes)."""
+    known = np.isfinite(positions).all(axis=1) & np.isfinite(reference).all(axis=1)
+    if known.sum() < 2:
+        return positions
+    centre = positions[known].mean(axis=0)
+    moved = positions[known] - centre
+    target = reference[known] - reference[known].mean(axis=0)
+    left, _values, right = np.linalg.svd(moved.astype(np.float64).T @ target.astype(np.float64))
+    turned: Floats = ((positions - centre) @ (left @ right)).astype(np.float32)
+    return turned

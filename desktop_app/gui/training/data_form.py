@@ -1,0 +1,100 @@
+"""Which images a method is trained on and how they are handed to it, as a schema for a form."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from desktop_app.core.table import ImageTable
+from desktop_app.gui.i18n import tr
+
+IMAGE_SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
+"""Sides in pixels that are offered."""
+
+
+def data_schema(table: ImageTable, suggested_size: int) -> list[dict[str, Any]]:
+    """Return the fields of a job that are not parameters of its method."""
+    sizes = sorted({*IMAGE_SIZES, suggested_size})
+    splits = [split for split in ("train", "validation", "test") if split in set(table.splits)]
+    split_texts = {"train": tr("train"), "validation": tr("validation"), "test": tr("test")}
+    return [
+        {
+            "name": "split",
+            "label": tr("Images"),
+            "kind": "choice",
+            "default": "",
+            "choices": ["", *splits],
+            "choice_texts": {"": tr("As the folder says"), **split_texts},
+            "help": tr("Where there is a training split, only its images are learnt from."),
+        },
+        {
+            "name": "image_size",
+            "label": tr("Image size"),
+            "kind": "choice",
+            "default": suggested_size,
+            "choices": sizes,
+            "choice_texts": {size: tr("{n} × {n} pixels", n=size) for size in sizes},
+            "help": tr("Larger images show finer defects and take longer."),
+        },
+        {
+            "name": "channels",
+            "label": tr("Colour"),
+            "kind": "choice",
+            "default": 0,
+            "choices": [0, 1, 3],
+            "choice_texts": {0: tr("Auto"), 1: tr("Grey"), 3: "RGB"},
+            "help": tr("Auto takes grey when all images are grey."),
+        },
+        {
+            "name": "device",
+            "label": tr("Device"),
+            "kind": "choice",
+            "default": "auto",
+            "choices": ["auto", "cpu", "cuda"],
+            "choice_texts": {"auto": tr("Auto"), "cpu": "CPU", "cuda": "GPU"},
+            "help": tr("Auto takes a GPU where there is one."),
+        },
+        {
+            "name": "seed",
+            "label": tr("Seed"),
+            "kind": "int",
+            "default": 0,
+            "low": 0,
+            "high": None,
+            "help": tr("The same seed gives the same training."),
+        },
+        {
+            "name": "apply_after",
+            "label": tr("Score all images"),
+            "kind": "bool",
+            "default": True,
+            "help": tr("Afterwards, look at the whole folder: latent map, ranking, heat maps."),
+        },
+    ]
+
+
+def suggested_size(wanted: int, table: ImageTable) -> int:
+    """Return the method's favourite side, or less where most images are smaller."""
+    sides = np.minimum(table.widths, table.heights)
+    sides = sides[sides > 0]
+    if not len(sides):
+        return wanted
+    usual = float(np.median(sides))
+    fitting = [size for size in IMAGE_SIZES if size <= usual]
+    return min(wanted, fitting[-1] if fitting else IMAGE_SIZES[0])
+
+
+def run_title(method: str, changed: Iterable[tuple[str, Any]], size: int | None) -> str:
+    """Return a title that tells runs apart: method, what was changed, the image size if it was."""
+    parts = [method]
+    parts += [f"{name.replace('_', ' ')} {_plain(value)}" for name, value in changed][:2]
+    if size is not None:
+        parts.append(tr("{n} px", n=size))
+    return " · ".join(parts)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    return text.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,350 @@
+"""Set up a training: the chosen method, the images, the parameters, and Start."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_app.core.catalog import MethodInfo
+from desktop_app.core.runs import JobSpec, Run
+from desktop_app.gui.form import ParameterForm
+from desktop_app.gui.i18n import language, tr
+from desktop_app.gui.icons import set_icon
+from desktop_app.gui.session import Session
+from desktop_app.gui.theme import SPACE, set_kind, set_role, set_surface, set_tone
+from desktop_app.gui.training.data_form import data_schema, run_title, suggested_size
+from desktop_app.gui.training.texts import help_window
+from desktop_app.gui.widgets import ElidedLabel, EmptyState, named
+from desktop_app.gui.wording import count
+from desktop_app.sdk.errors import LoupeError
+
+_FEW = 10  # training images below which the analyst is warned
+
+
+class TrainPanel(QWidget):
+    """The form of one method and the button that starts it."""
+
+    gallery_wanted = Signal()
+    """The analyst wants to choose another method."""
+    started = Signal(object)
+    """Carries the `Job` that was started or queued."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._info: MethodInfo | None = None
+        self._data_state: tuple[tuple[str, ...], int] | None = None
+        self._empty = EmptyState(
+            "sparkle",
+            tr("Choose a method"),
+            tr("Each method has a card that says what it finds and what it needs."),
+            tr("Show methods"),
+        )
+        self._empty.acted.connect(self.gallery_wanted)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._page())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._stack)
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._judge)
+        session.folder_changed.connect(self._take_folder)
+        session.table_changed.connect(self._take_folder)
+        session.catalog_changed.connect(self._take_catalog)
+        session.runs_changed.connect(self.form.refresh_runs)
+        session.jobs.jobs_changed.connect(self._soon.start)
+        self.data.changed.connect(self._soon.start)
+        self.form.changed.connect(self._soon.start)
+        self._judge()
+
+    @property
+    def method_id(self) -> str:
+        """The method that is being set up, "" for none."""
+        return self._info.id if self._info is not None else ""
+
+    def choose(self, method_id: str) -> None:
+        """Set up a method with its defaults; an unknown id is told to the analyst."""
+        info = self._find(method_id)
+        if info is None:
+            self._session.problem.emit(
+                tr("The method '{name}' is not there: is its plugin missing?", name=method_id)
+            )
+            return
+        self._info = info
+        self._title.setText(info.text("title", language()))
+        self._summary.setText(info.text("summary", language()))
+        self._help.setVisible(bool(info.help))
+        self.name.clear()
+        self.form.set_schema(info.parameters, dict(info.translations.get(language(), {})))
+        self._data_state = None
+        self._take_folder()
+        self._stack.setCurrentIndex(1)
+        self._scroll.verticalScrollBar().setValue(0)
+
+    def duplicate(self, run: Run) -> None:
+        """Set up the method of a run with the parameters of that run, to change some."""
+        try:
+            spec = run.spec()
+        except LoupeError as problem:
+            self._session.problem.emit(str(problem))
+            return
+        self.choose(spec.method)
+        if self.method_id != spec.method:
+            return
+        self.form.set_values(spec.params)
+        self.data.set_values(
+            {
+                "split": spec.split or "",
+                "image_size": spec.image_size,
+                "channels": spec.channels,
+                "device": spec.device,
+                "seed": spec.seed,
+                "apply_after": spec.apply_after,
+            }
+        )
+        self._judge()
+
+    def spec(self) -> JobSpec | None:
+        """Return what would be started; None while something is missing or wrong."""
+        folder = self._session.folder
+        if self._info is None or folder is None or self.problem():
+            return None
+        data = self.data.values()
+        return JobSpec(
+            folder=str(folder.root),
+            split=data.pop("split") or None,
+            method=self._info.id,
+            params=self.form.values(),
+            title=self.name.text().strip() or self._usual_title(),
+            **data,
+        )
+
+    def problem(self) -> str:
+        """Return why nothing can be started, as a sentence; empty when it can."""
+        if self._info is None:
+            return tr("Choose a method first.")
+        if self._session.folder is None:
+            return tr("Open a folder of images first.")
+        if not len(self._session.table):
+            return tr("The folder holds no images.")
+        if not self._training_count():
+            return tr("No image is in this split: choose another one.")
+        wrong = len(self.form.problems()) + len(self.data.problems())
+        if wrong:
+            return tr("Correct the marked fields first ({n}).", n=wrong)
+        return ""
+
+    def start(self) -> None:
+        """Start the training, or queue it behind the one that runs."""
+        spec = self.spec()
+        if spec is None:
+            self.form.focus_problem()
+            return
+        try:
+            job = self._session.jobs.start(spec, spec.title)
+        except LoupeError as problem:
+            self._session.problem.emit(str(problem))
+            return
+        self._session.refresh_runs()
+        if job.state.is_active:
+            self._session.open_run(job.run)
+        self.started.emit(job)
+
+    def _page(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._head())
+        column.addWidget(self._body(), 1)
+        column.addWidget(self._foot())
+        return page
+
+    def _head(self) -> QWidget:
+        self._back = named(QToolButton(), tr("All methods"), tr("Back to the gallery of methods"))
+        set_icon(self._back, "arrow-left", "text_secondary")
+        self._back.clicked.connect(self.gallery_wanted)
+        self._title = QLabel(wordWrap=True)
+        set_role(self._title, "title")
+        self._help = named(
+            QToolButton(), tr("Help"), tr("Idea, formula and parameters of this method")
+        )
+        set_icon(self._help, "help")
+        self._help.clicked.connect(self._show_help)
+        self._summary = QLabel(wordWrap=True)
+        set_role(self._summary, "secondary")
+        top = QHBoxLayout()
+        top.setSpacing(SPACE.s)
+        top.addWidget(self._back, alignment=Qt.AlignmentFlag.AlignTop)
+        top.addWidget(self._title, 1)
+        top.addWidget(self._help, alignment=Qt.AlignmentFlag.AlignTop)
+        head = QWidget()
+        column = QVBoxLayout(head)
+        column.setContentsMargins(SPACE.m, SPACE.m, SPACE.m, SPACE.s)
+        column.setSpacing(SPACE.xs)
+        column.addLayout(top)
+        column.addWidget(self._summary)
+        return head
+
+    def _body(self) -> QWidget:
+        self._folder = ElidedLabel("", Qt.TextElideMode.ElideMiddle)
+        self._images = QLabel(wordWrap=True)
+        set_role(self._images, "caption")
+        self.data = ParameterForm(title=tr("Data"))
+        self.data.set_help_visible(False)
+        self.form = ParameterForm(runs=self._trained_runs)
+        self.name = named(
+            QLineEdit(), tr("Name of the run"), tr("What the run is called in the list of runs")
+        )
+        where = QFrame()
+        set_surface(where, "card")
+        inside = QVBoxLayout(where)
+        inside.setContentsMargins(SPACE.m, SPACE.s, SPACE.m, SPACE.s)
+        inside.setSpacing(2)
+        inside.addWidget(self._folder)
+        inside.addWidget(self._images)
+        caption = QLabel(tr("Name of the run"))
+        set_role(caption, "caption")
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(SPACE.m, SPACE.xs, SPACE.m, SPACE.l)
+        column.setSpacing(SPACE.m)
+        column.addWidget(where)
+        column.addWidget(self.data)
+        column.addSpacing(SPACE.s)
+        column.addWidget(self.form)
+        column.addSpacing(SPACE.s)
+        column.addWidget(caption)
+        column.addWidget(self.name)
+        column.addStretch()
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(body)
+        return self._scroll
+
+    def _foot(self) -> QWidget:
+        self._reason = QLabel(wordWrap=True)
+        set_role(self._reason, "caption")
+        self.start_button = QPushButton()
+        set_kind(self.start_button, "primary")
+        self.start_button.clicked.connect(self.start)
+        foot = QWidget()
+        set_surface(foot, "surface")
+        column = QVBoxLayout(foot)
+        column.setContentsMargins(SPACE.m, SPACE.s, SPACE.m, SPACE.m)
+        column.setSpacing(SPACE.xs)
+        column.addWidget(self._reason)
+        column.addWidget(self.start_button)
+        return foot
+
+    def _take_folder(self) -> None:
+        """Offer the splits of the folder and the size that suits its images."""
+        if self._info is None:
+            return
+        table = self._session.table
+        state = (tuple(sorted(set(table.splits))), suggested_size(self._info.image_size, table))
+        if state != self._data_state:
+            kept = self.data.changed_values() if self._data_state is not None else {}
+            self._data_state = state
+            self.data.set_schema(data_schema(table, state[1]))
+            self.data.set_values(kept)
+        self._soon.start()
+
+    def _take_catalog(self) -> None:
+        """Follow a plugin that was changed, added or taken away."""
+        fresh = self._find(self.method_id)
+        if fresh is None:
+            self._info = None
+            self._stack.setCurrentIndex(0)
+        elif self._info is not None and fresh != self._info:
+            values = self.form.changed_values()
+            self.choose(fresh.id)
+            self.form.set_values(values)
+
+    def _judge(self) -> None:
+        """Say what will be trained on, and whether it can start."""
+        problem = self.problem()
+        folder = self._session.folder
+        self._folder.setText(folder.root.name if folder is not None else tr("No folder is open"))
+        self._folder.setToolTip(str(folder.root) if folder is not None else "")
+        remark, warns = self._remark()
+        self._images.setText(remark)
+        set_tone(self._images, "warning" if warns else "")
+        self.name.setPlaceholderText(self._usual_title())
+        queued = not problem and self._must_wait()
+        words = tr("Add to queue") if queued else tr("Start training")
+        self.start_button.setText(words)
+        self.start_button.setEnabled(not problem)
+        tip = tr("Another training runs on this device; this one follows it") if queued else words
+        named(self.start_button, words, problem or tip)
+        set_icon(self.start_button, "queue" if queued else "play", "on_accent")
+        self._reason.setText(problem or (tip if queued else ""))
+        self._reason.setVisible(bool(self._reason.text()))
+
+    def _remark(self) -> tuple[str, bool]:
+        """Return how many images are trained on, and whether they are few."""
+        if self._session.folder is None:
+            return tr("Open a folder, or drop one on the window."), False
+        training, total = self._training_count(), len(self._session.table)
+        if training == total:
+            words = tr("All {n} images train", n=count(total))
+        else:
+            words = tr("{n} of {total} images train", n=count(training), total=count(total))
+        if 0 < training < _FEW:
+            return tr("{words}: few for anything reliable", words=words), True
+        return words, False
+
+    def _training_count(self) -> int:
+        session = self._session
+        if session.folder is None or self._data_state is None:
+            return 0
+        split = self.data.values().get("split") or None
+        return len(session.folder.training_rows(session.table, split))
+
+    def _must_wait(self) -> bool:
+        wish = _device(self.data.values().get("device", "auto"))
+        return any(_device(job.run.spec().device) == wish for job in self._session.jobs.active())
+
+    def _usual_title(self) -> str:
+        if self._info is None:
+            return ""
+        changed = list(self.form.changed_values().items()) if self.form.is_valid() else []
+        size = self.data.changed_values().get("image_size")
+        return run_title(self._info.text("title", language()), changed, size)
+
+    def _trained_runs(self) -> list[tuple[str, str]]:
+        return [(str(run.path), _title_of(run)) for run in self._session.runs if run.is_trained]
+
+    def _find(self, method_id: str) -> MethodInfo | None:
+        usable = (info for info in self._session.catalog if not info.problem)
+        return next((info for info in usable if info.id == method_id), None)
+
+    def _show_help(self) -> None:
+        if self._info is not None:
+            help_window(self._info.text("title", language()), self._info.help, self).show()
+
+
+def _device(wish: Any) -> str:
+    """Return the device that a wish will most likely get: the queue goes by it."""
+    return "cuda" if wish == "auto" else str(wish)
+
+
+def _title_of(run: Run) -> str:
+    try:
+        return run.spec().title or run.path.name
+    except LoupeError:
+        return Path(run.path).name
