@@ -128,13 +128,13 @@ def one_torch_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_leftovers(request: pytest.FixtureRequest, loupe_home: Path) -> Iterator[None]:
     """Fail a test that leaves a process, a thread, a timer or a top-level widget behind."""
-    processes, threads = _children(), set(threading.enumerate())
+    processes, threads = _children(), _threads()
     widgets, timers = _widgets(), _timers()
     yield
     left = _until_none(
         lambda: [
             *(f"process {child.pid}" for child in _children() - processes),
-            *(f"thread '{thread.name}'" for thread in set(threading.enumerate()) - threads),
+            *(f"thread '{thread.name}'" for thread in _threads() - threads),
             *(f"widget {name}" for key, name in _widgets().items() if key not in widgets),
             *(f"timer {name}" for key, name in _timers().items() if key not in timers),
         ]
@@ -165,6 +165,11 @@ def _children() -> set[psutil.Process]:
         for child in psutil.Process().children(recursive=True)
         if child.is_running() and child.status() != psutil.STATUS_ZOMBIE
     }
+
+
+def _threads() -> set[threading.Thread]:
+    """Return the running threads; the one that watches all progress bars ends with the process."""
+    return {thread for thread in threading.enumerate() if type(thread).__name__ != "TMonitor"}
 
 
 def _widgets() -> dict[int, str]:

@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from desktop_app.cli.parser import parsed
@@ -35,4 +36,28 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read our output has closed it; leave quietly, without a second complaint at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as problem:
+        print(f"loupe: {_refused(problem)}", file=sys.stderr)
+        return 1
+    except Exception as problem:  # a method of anybody may fail in any way
+        print(f"loupe: {_failed(problem)}", file=sys.stderr)
+        return 1
     return code
+
+
+def _refused(problem: OSError) -> str:
+    place = problem.filename2 or problem.filename
+    if place is None:
+        return f"The system refused: {problem.strerror or problem}."
+    path = os.fsencode(place).decode("utf-8", "replace")
+    return f"The system refused '{path}': {problem.strerror}. Check the path and the permissions."
+
+
+def _failed(problem: Exception) -> str:
+    """Keep the traceback in a file and return one sentence."""
+    from desktop_app.core.settings import cache_dir
+
+    log = cache_dir() / "last-error.log"
+    log.write_text("".join(traceback.format_exception(problem)), encoding="utf-8")
+    reason = (str(problem).strip().splitlines() or [""])[0]
+    return f"{type(problem).__name__}: {reason} The traceback is in '{log}'."

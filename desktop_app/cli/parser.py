@@ -1,6 +1,7 @@
 """Sub-commands and their options."""
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -82,11 +83,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         dest="assignments",
         help="value of a parameter of the method; may be given several times",
     )
-    parser.add_argument("--image-size", type=int, metavar="S", help="side in pixels")
-    parser.add_argument(
-        "--channels", choices=("auto", "grey", "rgb"), default="auto", help="colours (auto)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (0)")
+    parser.add_argument("--image-size", type=_count, metavar="S", help="side in pixels")
+    parser.add_argument("--channels", choices=("auto", "grey", "rgb"), help="colours (auto)")
+    parser.add_argument("--seed", type=_count, metavar="N", help="seed of all random numbers (0)")
     parser.add_argument("--split", help="train on the images of this split alone")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="run folder")
     parser.add_argument("--resume", action="store_true", help="continue what RUN_DIR holds")
@@ -94,9 +93,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--apply", action="store_true", help="afterwards look at all images, for the window"
     )
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=30.0, help="time between checkpoints (30)"
+        "--checkpoint-seconds", type=_seconds, metavar="S", help="time between checkpoints (30)"
     )
     _add_machine(parser)
+    parser.set_defaults(device=None, threads=None)  # a resumed run keeps its own
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +119,9 @@ def _add_use(parser: argparse.ArgumentParser) -> None:
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (auto)")
-    parser.add_argument("--threads", type=int, default=0, help="threads of torch (all cores)")
+    parser.add_argument(
+        "--threads", type=_count, default=0, metavar="N", help="threads of torch (all cores)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
 
 
@@ -132,13 +134,31 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", help="folder of images")
     parser.add_argument("--address", required=True, help="where to listen")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ...")
-    parser.add_argument("--threads", type=int, default=0, help="threads of torch")
+    parser.add_argument("--threads", type=_count, default=0, help="threads of torch")
 
 
 def _add_index(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
-    parser.add_argument("--workers", type=int, default=2, help="threads that decode (2)")
+    parser.add_argument("--workers", type=_count, default=2, help="threads that decode (2)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+
+
+def _count(text: str) -> int:
+    return int(_not_negative(text, int, "a whole number"))
+
+
+def _seconds(text: str) -> float:
+    return _not_negative(text, float, "a number")
+
+
+def _not_negative(text: str, kind: Callable[[str], float], words: str) -> float:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be {words} of 0 or more, got '{text}'")
+    return value
 
 
 _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], None]]] = {

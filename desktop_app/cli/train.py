@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,18 @@ from desktop_app.cli.progress import Progress
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.plugins import find_method
 from desktop_app.core.runs import JobSpec, JobState, Run
+from desktop_app.core.states import read_state
 from desktop_app.sdk.errors import InvalidInput, InvalidParameter
 from desktop_app.worker.commands import Commands
 from desktop_app.worker.interrupts import stopped_by_interrupt
+from desktop_app.worker.loading import new_method
 from desktop_app.worker.training import train as train_run
 
 _CHANNELS = {"auto": 0, "grey": 1, "rgb": 3}
+_FIXED = frozenset({"seed", "channels"})
+"""Options that a resumed run keeps."""
+_FREE = frozenset({"device", "threads", "checkpoint_seconds"})
+"""Options that may be given anew when a run is resumed."""
 _CODES = {JobState.FINISHED: 0, JobState.STOPPED: 130}
 
 
@@ -72,34 +79,51 @@ def _run(options: argparse.Namespace) -> Run:
             method=options.method,
             params=kind.params_type.parse(changes).model_dump(),
             image_size=_size(options.image_size or kind.card.image_size),
-            channels=_CHANNELS[options.channels],
-            seed=options.seed,
-            device=options.device,
-            threads=options.threads,
             apply_after=options.apply,
-            checkpoint_seconds=options.checkpoint_seconds,
             title=kind.card.title,
+            **_given(options, _FIXED | _FREE),
         ),
     )
 
 
 def _resumed(run: Run, options: argparse.Namespace, changes: dict[str, str]) -> Run:
+    """Return the run with the options that may change; refuse those that may not."""
     spec = run.spec()
-    if options.method and options.method != spec.method:
+    folder = options.folder.resolve()
+    if Path(spec.folder) != folder:
         raise InvalidInput(
-            f"'{run.path}' holds a run of '{spec.method}', not of '{options.method}': "
-            "name another folder with --out."
-        )
-    if Path(spec.folder) != options.folder.resolve():
-        raise InvalidInput(
-            f"'{run.path}' was trained on '{spec.folder}', not on '{options.folder.resolve()}': "
+            f"'{run.path}' was trained on '{spec.folder}', not on '{folder}': "
             "name that folder, or start a new run."
         )
+    wanted = {"method": options.method, "image_size": options.image_size, "split": options.split}
+    for name, value in (wanted | _given(options, _FIXED)).items():
+        if value is not None and value != getattr(spec, name):
+            raise InvalidInput(
+                f"'{run.path}' has the {name.replace('_', ' ')} {getattr(spec, name)!r}, not "
+                f"{value!r}: leave that option out, or name a new folder with --out."
+            )
+    kind, _ = find_method(spec.method)
+    params = kind.params_type.parse(spec.params | changes).model_dump()
+    changed = spec.model_copy(update={"params": params, **_given(options, _FREE)})
     if changes:
-        kind, _ = find_method(spec.method)
-        params = kind.params_type.parse(spec.params | changes).model_dump()
-        run.write_spec(spec.model_copy(update={"params": params}))
+        _require_continuable(run, changed)
+    run.write_spec(changed)
     return run
+
+
+def _require_continuable(run: Run, spec: JobSpec) -> None:
+    """Raise InvalidInput when the run cannot go on with other parameters."""
+    checkpoint = run.latest_checkpoint()
+    if checkpoint is not None:
+        new_method(spec, "cpu").restore(read_state(checkpoint))
+
+
+def _given(options: argparse.Namespace, names: Collection[str]) -> dict[str, Any]:
+    """Return the options that were given, under their names in a spec."""
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if "channels" in given:
+        given["channels"] = _CHANNELS[given["channels"]]
+    return given
 
 
 def _size(side: int) -> int:

@@ -18,6 +18,7 @@ from desktop_app.cli.progress import Progress
 from desktop_app.core.files import replaced
 from desktop_app.core.heatmaps import heat_picture
 from desktop_app.core.images import ImageFolder, ImageTable, decode_mask
+from desktop_app.core.refusals import made_folder
 from desktop_app.core.runs import Result, Run
 from desktop_app.core.scoring import evaluate as evaluated
 from desktop_app.sdk.capabilities import Encodes, Scores
@@ -30,6 +31,7 @@ from desktop_app.worker.narrator import Narrator
 
 def score(options: argparse.Namespace) -> int:
     """Write `path,label,score` of every image, and heat maps when they are wanted."""
+    _require_file(options.out)
     wanted = {"scores", "maps"} if options.maps else {"scores"}
     with _applied(options, wanted, Scores, "score images") as (table, result):
         scores = _array(result, "scores")
@@ -45,6 +47,7 @@ def score(options: argparse.Namespace) -> int:
 
 def embed(options: argparse.Namespace) -> int:
     """Write the arrays paths (N,), labels (N,) and latents (N, D)."""
+    _require_file(options.out)
     with _applied(options, {"latents"}, Encodes, "encode images") as (table, result):
         latents = _array(result, "latents")
         with replaced(options.out) as temporary, temporary.open("wb") as file:
@@ -71,6 +74,13 @@ def evaluate(options: argparse.Namespace) -> int:
         for name, value in measures.items():
             print(f"{name:14} {_readable(value)}")
     return 0
+
+
+def _require_file(path: Path) -> None:
+    """Raise InvalidInput when a file cannot be written there, before anything is computed."""
+    made_folder(path.absolute().parent)
+    if path.is_dir():
+        raise InvalidInput(f"Expected the name of a file for --out, but '{path}' is a folder.")
 
 
 class _Masks:

@@ -26,6 +26,7 @@ from desktop_app import __version__
 from desktop_app.core.eventlog import read_events
 from desktop_app.core.files import read_json, write_json
 from desktop_app.core.locks import Lock, read_lock
+from desktop_app.core.refusals import made_folder
 from desktop_app.core.states import read_about, read_state
 from desktop_app.sdk.errors import InvalidInput, UnreadableRun
 from desktop_app.sdk.method import State
@@ -185,8 +186,7 @@ class Run(JobFolder):
             raise InvalidInput(
                 f"'{path}' exists and is not empty: name a new folder, or resume what is in it."
             )
-        path.mkdir(parents=True, exist_ok=True)
-        run = cls(path)
+        run = cls(made_folder(path))
         run.write_spec(spec)
         return run
 

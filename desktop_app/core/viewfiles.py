@@ -21,7 +21,7 @@ def write_views(folder: Path, views: Sequence[View]) -> None:
     """Write views as a folder that is whole or absent."""
     arrays: dict[str, NDArray[Any]] = {}
     plain = [
-        {"kind": type(view).__name__}
+        {"view": type(view).__name__}
         | {
             field.name: _plain(getattr(view, field.name), f"{number}/{field.name}", arrays)
             for field in fields(view)
@@ -43,7 +43,7 @@ def read_views(folder: Path) -> list[View]:
 
 
 def _view(plain: dict[str, Any], state: State) -> View:
-    kind = _KINDS[plain.pop("kind")]
+    kind = _KINDS[plain.pop("view")]
     view: View = kind(**{name: _restored(value, state) for name, value in plain.items()})
     return view
 

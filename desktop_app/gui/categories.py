@@ -1,4 +1,4 @@
-"""Columns of words as numbers: labels, splits and verdicts that a million rows can be coloured by."""
+"""Columns of words as numbers: labels, splits and verdicts by which images are coloured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

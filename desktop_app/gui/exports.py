@@ -58,14 +58,16 @@ def write_table(shot: Snapshot, path: Path) -> Iterator[tuple[int, int]]:
     Scores are written in full; a cell is empty where nothing is known.
     """
     _require_outside(path.parent, shot.root)
-    with replaced(path) as temporary:
-        with temporary.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
-            for done, row in enumerate(shot.rows.tolist(), start=1):
-                writer.writerow(_cells(shot, row))
-                if done % _TOLD == 0:
-                    yield done, len(shot.rows)
+    with (
+        replaced(path) as temporary,
+        temporary.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for done, row in enumerate(shot.rows.tolist(), start=1):
+            writer.writerow(_cells(shot, row))
+            if done % _TOLD == 0:
+                yield done, len(shot.rows)
     yield len(shot.rows), len(shot.rows)
 
 

@@ -1,6 +1,7 @@
 """What can be done with chosen images, wherever they were chosen: menu and exports."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ class ImageActions:
                 ("gallery", tr("Show in the gallery"), "grid"),
             ):
                 if key != self._here:
-                    self._add(menu, text, icon, lambda key=key: self._show(row, key))
+                    self._add(menu, text, icon, partial(self._show, row, key))
             menu.addSeparator()
         if len(rows):
             for code, text, icon in (
@@ -66,9 +67,7 @@ class ImageActions:
                 (3, tr("Unsure"), "question"),
                 (0, tr("Take the verdict back"), "undo"),
             ):
-                self._add(
-                    menu, text, icon, lambda code=code: self._session.set_verdict(rows, code)
-                )
+                self._add(menu, text, icon, partial(self._session.set_verdict, rows, code))
             menu.addSeparator()
             if not one:
                 text = tr("Show only these {n} images", n=f"{len(rows):,}")

@@ -61,9 +61,10 @@ class Task(QObject):
 def run_with_progress(
     parent: QWidget, title: str, steps: Steps, then: Callable[[str, bool], Any]
 ) -> Task:
-    """Do the steps behind a dialog that can stop them; tell `then` the failure or "", and if stopped.
+    """Do the steps behind a dialog that can stop them.
 
-    The dialog appears only when the work takes its time, and leaves the window usable.
+    `then` is told the failure or "", and whether the work was stopped. The dialog appears only when
+    the work takes its time, and leaves the window usable.
     """
     task = Task(steps, parent)
     dialog = QProgressDialog(title, tr("Stop"), 0, 0, parent)

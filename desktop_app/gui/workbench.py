@@ -50,9 +50,9 @@ from desktop_app.gui.shortcuts import ShortcutList
 from desktop_app.gui.theme import apply_theme
 from desktop_app.gui.training.jobsbar import JobsBar
 from desktop_app.gui.training.log import LogPanel
+from desktop_app.gui.training.methods import MethodsPanel
 from desktop_app.gui.training.panel import TrainingPanel
 from desktop_app.gui.training.runs import RunList
-from desktop_app.gui.training.setup import TrainPanel
 from desktop_app.gui.welcome import Welcome
 from desktop_app.gui.widgets.names import named
 from desktop_app.gui.widgets.toast import ToastHost
@@ -83,6 +83,7 @@ class Workbench(QMainWindow):
         self.setDockOptions(
             QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks
         )
+        self._has_sides = True
         self._build_centre()
         self._build_docks()
         self._build_status()
@@ -122,7 +123,7 @@ class Workbench(QMainWindow):
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         self.sources = FolderList(self.session)
         self.runs = RunList(self.session)
-        self.method = TrainPanel(self.session)
+        self.method = MethodsPanel(self.session)
         self.log = LogPanel(self.session)
         self._docks = {
             "library": self._dock("library", tr("Library"), self.sources, left),
@@ -131,24 +132,21 @@ class Workbench(QMainWindow):
             "log": self._dock("log", tr("Log"), self.log, bottom),
         }
         self._docks["log"].hide()
-        widths = {self._docks[name]: width for name, width in _DOCK_WIDTHS.items()}
-        self.resizeDocks(list(widths), list(widths.values()), Qt.Orientation.Horizontal)
+        self._fit_docks()
 
     def _dock(self, name: str, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
         dock.setObjectName(name)
         dock.setWidget(panel)
-        dock.setFeatures(
-            QDockWidget.DockWidgetFeature.DockWidgetClosable
-            | QDockWidget.DockWidgetFeature.DockWidgetMovable
-        )
+        dock.setTitleBarWidget(QWidget(dock))  # each panel has a heading of its own
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
         self.addDockWidget(area, dock)
         return dock
 
     def _build_status(self) -> None:
-        self._counts = QLabel()
+        self._indexing = QLabel()
         self.jobs_bar = JobsBar(self.session)
-        self.statusBar().addWidget(self._counts)
+        self.statusBar().addWidget(self._indexing)
         self.statusBar().addPermanentWidget(self.jobs_bar)
 
     def _commands(self) -> list[Command]:
@@ -204,10 +202,10 @@ class Workbench(QMainWindow):
         self.sources.folder_chosen.connect(self.open_folder)
         for panel in (self.library, self.latent, self.inspector):
             panel.place_wanted.connect(self._show_place)
+        self.training.setup_wanted.connect(self._show_method)
+        self.training.duplicate_wanted.connect(self._duplicate)
         session.folder_changed.connect(self._show_folder)
-        session.table_changed.connect(self._show_counts)
-        session.selection_changed.connect(self._show_counts)
-        session.indexing_changed.connect(self._show_counts)
+        session.indexing_changed.connect(self._show_indexing)
         session.problem.connect(lambda text: self.toasts.show_toast(text, "bad"))
         session.inference.failed.connect(lambda text: self.toasts.show_toast(text, "warning"))
         session.jobs.job_started.connect(self._show_job)
@@ -332,26 +330,22 @@ class Workbench(QMainWindow):
         folder = self.session.folder
         self.welcome.set_recent(self.session.workspace.folders())
         self.pages.setCurrentWidget(self.tabs if folder is not None else self.welcome)
-        for name in ("library", "runs", "method"):
-            self._docks[name].setVisible(folder is not None or name != "method")
+        if (folder is not None) != self._has_sides:
+            self._has_sides = folder is not None
+            for name in ("library", "runs", "method"):
+                self._docks[name].setVisible(self._has_sides)
+            self._fit_docks()
         self.setWindowTitle(f"{folder.name} – Loupe" if folder is not None else "Loupe")
-        self._show_counts()
+        self._show_indexing()
 
-    def _show_counts(self) -> None:
-        session = self.session
-        if session.folder is None:
-            self._counts.setText("")
-            return
-        problems = sum(map(bool, session.table.problems))
-        parts = [tr("{n} images", n=f"{len(session.table):,}")]
-        selected = int(session.selected.sum())
-        if selected:
-            parts.append(tr("{n} selected", n=f"{selected:,}"))
-        if problems:
-            parts.append(tr("{n} with problems", n=f"{problems:,}"))
-        if session.indexing is not None and session.indexing.is_running:
-            parts.append(tr("looking into the files…"))
-        self._counts.setText("   ".join(parts))
+    def _show_indexing(self) -> None:
+        indexing = self.session.indexing
+        busy = indexing is not None and indexing.is_running
+        self._indexing.setText(tr("Looking into the files…") if busy else "")
+
+    def _fit_docks(self) -> None:
+        widths = {self._docks[name]: width for name, width in _DOCK_WIDTHS.items()}
+        self.resizeDocks(list(widths), list(widths.values()), Qt.Orientation.Horizontal)
 
     def _show_job(self, job: Job) -> None:
         if job.result is None:
@@ -402,7 +396,11 @@ class Workbench(QMainWindow):
 
     def _show_method(self) -> None:
         self._docks["method"].show()
-        self.method.setFocus()
+        self.method.show_gallery()
+
+    def _duplicate(self, run: Run) -> None:
+        self._docks["method"].show()
+        self.method.duplicate(run)
 
     def _select_none(self) -> None:
         self.session.select(~self.session.table.ids.astype(bool) & False)

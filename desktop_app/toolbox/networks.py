@@ -93,7 +93,7 @@ class DenseDecoder(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Convolutions that halve the image and double the channels, then one linear map to D numbers."""
+    """Convolutions that halve the image and widen, then one linear map to D numbers."""
 
     centre: Tensor
     spread: Tensor
@@ -107,7 +107,7 @@ class ConvEncoder(nn.Module):
         self.blocks = nn.Sequential(*(_down(before, after) for before, after in pairwise(channels)))
         self.head = _linear(channels[-1] * math.prod(sizes[-1]), outputs, gain=1.0)
         _remember_images(self, sample_shape)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (N, D) of images (N, C, H, W)."""
@@ -137,7 +137,7 @@ class ConvDecoder(nn.Module):
         )
         self.rectifier = nn.LeakyReLU(_NEGATIVE_SLOPE)
         _remember_images(self, sample_shape)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of latent vectors (N, D)."""

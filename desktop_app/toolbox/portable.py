@@ -239,7 +239,9 @@ def _described(layer: nn.Module) -> dict[str, Any]:
     options = {name: getattr(layer, name) for name in _LAYERS[type(layer)]}
     if isinstance(layer, nn.Conv2d):
         options["bias"] = layer.bias is not None
-    plain = {name: list(item) if isinstance(item, tuple) else item for name, item in options.items()}
+    plain = {
+        name: list(item) if isinstance(item, tuple) else item for name, item in options.items()
+    }
     return {"type": type(layer).__name__, "options": plain}
 
 

@@ -109,8 +109,10 @@ class TorchMethod(Method[P], nn.Module):
         try:
             self.load_state_dict(tree["networks"])
         except RuntimeError as problem:
+            reason = str(problem).strip().splitlines()[-1].strip()  # torch names one per line
             raise InvalidInput(
-                f"The saved networks do not fit these parameters: {problem}"
+                f"The saved networks do not fit these parameters ({reason}): "
+                "use those that the training began with."
             ) from None
         self.to(self.device)
         self.clock.step = state.values["step"]

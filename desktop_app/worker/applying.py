@@ -20,13 +20,13 @@ from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
 from desktop_app.sdk.capabilities import Clusters, Encodes, Localizes, Scores
 from desktop_app.sdk.data import Dataset, Images
 from desktop_app.sdk.method import Method
-from desktop_app.worker.commands import Commands
+from desktop_app.worker.commands import Commands, Stopped
 from desktop_app.worker.devices import chosen_device, use_threads
 from desktop_app.worker.failures import told_failures
 from desktop_app.worker.loading import channels_of, trained_method
 from desktop_app.worker.narrator import Narrator, Observer, silent
 from desktop_app.worker.ownership import owned
-from desktop_app.worker.preparation import decoded
+from desktop_app.worker.preparation import decoded, tell_left_out
 
 _BATCH = 32
 MOST_MAP_BYTES = 2e9
@@ -50,10 +50,6 @@ _OUTPUTS = (
 )
 
 OUTPUTS = frozenset(output.name for output in _OUTPUTS)
-
-
-class Stopped(Exception):
-    """The job was told to stop."""
 
 
 def apply(
@@ -95,11 +91,14 @@ def apply_method(
     `wanted` names the arrays, `choose` picks images. Maps that need more than `most_map_bytes` on
     the disk are left out: they are made again when one is looked at. Raises Stopped when told to.
     """
-    spec = run.spec()
-    table = folder.list_files().usable()
+    spec, commands = run.spec(), commands or Commands()
+    listed = folder.list_files()
+    table = listed.usable()
+    tell_left_out(len(listed) - len(table), len(listed), narrator)
     if choose is not None:
         table = table.where(choose(table))
-    table, data = decoded(folder, table, spec.image_size, channels_of(run), narrator)
+    channels = channels_of(run)
+    table, data = decoded(folder, table, spec.image_size, channels, narrator, commands)
     result.path.mkdir(parents=True, exist_ok=True)
     (result.path / "rows.json").unlink(missing_ok=True)
     _write_arrays(method, data, result, narrator, wanted, commands, most_map_bytes)
@@ -125,7 +124,7 @@ def _write_arrays(
     result: Result,
     narrator: Narrator,
     wanted: Collection[str],
-    commands: Commands | None,
+    commands: Commands,
     most_map_bytes: float,
 ) -> None:
     outputs = [
@@ -137,8 +136,7 @@ def _write_arrays(
     for output in _OUTPUTS:
         (result.path / f"{output.name}.npy").unlink(missing_ok=True)
     for start in range(0, len(data), _BATCH):
-        if commands is not None and commands.next() == "stop":
-            raise Stopped
+        commands.require_no_stop()
         rows = slice(start, min(start + _BATCH, len(data)))
         images = data.images(rows)
         for output in list(outputs):

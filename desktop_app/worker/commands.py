@@ -15,6 +15,10 @@ from desktop_app.sdk.errors import WorkerLost
 Command = Literal["pause", "resume", "stop", "checkpoint", "preview"]
 
 
+class Stopped(Exception):
+    """The job was told to stop while it did something that leaves nothing to save."""
+
+
 class Commands:
     """A queue of commands that the job looks at after every event."""
 
@@ -31,6 +35,16 @@ class Commands:
             return self._queue.get(timeout=timeout) if timeout else self._queue.get_nowait()
         except queue.Empty:
             return None
+
+    def require_no_stop(self) -> None:
+        """Raise Stopped when "stop" came; all other commands wait for `next`."""
+        waiting: list[Command] = []
+        while (command := self.next()) is not None:
+            if command == "stop":
+                raise Stopped
+            waiting.append(command)
+        for command in waiting:
+            self.put(command)
 
 
 class CommandServer:

@@ -66,9 +66,7 @@ class Narrator:
 
     def tell(self, kind: str, **values: Any) -> None:
         """Tell an event."""
-        flushed = self._log.flush()
-        if flushed is not None:
-            self._observe(flushed)
+        self._flush()
         self._observe(self._log.append(kind, **values))
 
     def metrics(self, metrics: Metrics) -> None:
@@ -86,4 +84,10 @@ class Narrator:
 
     def size(self) -> int:
         """Return the bytes of the file of events so far."""
+        self._flush()
         return self._log.size()
+
+    def _flush(self) -> None:
+        line = self._log.flush()
+        if line is not None:
+            self._observe(line)

@@ -1,5 +1,7 @@
 """The images of a job: listed, decoded once, and the same ones each time it is resumed."""
 
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +11,16 @@ from desktop_app.core.pixels import PixelCache, natural_channels
 from desktop_app.core.runs import Run
 from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.errors import InvalidInput
+from desktop_app.worker.commands import Commands
 from desktop_app.worker.narrator import Narrator
 
 
-def training_images(run: Run, narrator: Narrator) -> tuple[ImageTable, Dataset]:
+def training_images(run: Run, narrator: Narrator, commands: Commands) -> tuple[ImageTable, Dataset]:
     """Return the images that a run is trained on and their pixels; unreadable ones are left out.
 
     The first start notes which they are; every later one takes the same.
-    Raises InvalidInput when there is none, or when one of an interrupted run is gone.
+    Raises InvalidInput when there is none, or when one of an interrupted run is gone, and
+    Stopped when told to stop.
     """
     spec, known = run.spec(), run.data()
     folder = ImageFolder(Path(spec.folder))
@@ -24,28 +28,34 @@ def training_images(run: Run, narrator: Narrator) -> tuple[ImageTable, Dataset]:
     table = folder.list_files()
     if known is not None:
         table = _same_images(table, known["paths"], folder)
-        return decoded(folder, table, spec.image_size, int(known["channels"]), narrator)
+        channels = int(known["channels"])
+        return decoded(folder, table, spec.image_size, channels, narrator, commands)
     if not spec.channels:
-        for done, total in folder.probe():
-            narrator.progress("Looking into images", done, total)
+        _follow("Looking into images", folder.probe(), narrator, commands)
         table = folder.table()
-    table = table.where(folder.training_rows(table, spec.split))
+    rows = folder.training_rows(table, spec.split)
+    tell_left_out(sum(map(bool, table.problems)), len(table), narrator)
+    table = table.where(rows)
     channels = spec.channels or natural_channels(table)
-    table, data = decoded(folder, table, spec.image_size, channels, narrator)
+    table, data = decoded(folder, table, spec.image_size, channels, narrator, commands)
     run.write_data({"folder_key": folder.key, "channels": channels, "paths": table.paths})
     return table, data
 
 
 def decoded(
-    folder: ImageFolder, table: ImageTable, size: int, channels: int, narrator: Narrator
+    folder: ImageFolder,
+    table: ImageTable,
+    size: int,
+    channels: int,
+    narrator: Narrator,
+    commands: Commands,
 ) -> tuple[ImageTable, Dataset]:
     """Return the readable images of a table and their pixels at side `size`.
 
-    Raises InvalidInput when none can be read.
+    Raises InvalidInput when none can be read, and Stopped when told to stop.
     """
     cache = PixelCache(folder, size, channels)
-    for done, total in cache.fill(table):
-        narrator.progress("Decoding images", done, total)
+    _follow("Decoding images", cache.fill(table), narrator, commands)
     problems = dict(folder.problems())
     readable = np.array([path not in problems for path in table.paths], dtype=np.bool_)
     if not readable.any():
@@ -55,11 +65,29 @@ def decoded(
             if len(table)
             else f"The folder '{folder.root}' holds no images that can be read."
         )
-    if not readable.all():
-        text = f"{int((~readable).sum())} of {len(table)} images cannot be read and are left out."
-        narrator.tell("note", level="warning", text=text)
+    tell_left_out(int((~readable).sum()), len(table), narrator)
     table = table.where(readable)
     return table, cache.dataset(table)
+
+
+def tell_left_out(count: int, total: int, narrator: Narrator) -> None:
+    """Warn that images cannot be read, when there are any."""
+    if count:
+        text = f"{count} of {total} images cannot be read and are left out."
+        narrator.tell("note", level="warning", text=text)
+
+
+def _follow(
+    what: str,
+    steps: Generator[tuple[int, int], None, None],
+    narrator: Narrator,
+    commands: Commands,
+) -> None:
+    """Tell how far a piece of work is, and leave off when told to; it keeps what is done."""
+    with closing(steps):
+        for done, total in steps:
+            narrator.progress(what, done, total)
+            commands.require_no_stop()
 
 
 def _same_images(table: ImageTable, paths: list[str], folder: ImageFolder) -> ImageTable:

@@ -15,8 +15,8 @@ from desktop_app.core.viewfiles import write_views
 from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.events import Event, Latents, Metrics, Note, Picture, Preview
 from desktop_app.sdk.method import Method
-from desktop_app.worker.applying import Stopped, apply_method, apply_spec
-from desktop_app.worker.commands import Commands
+from desktop_app.worker.applying import apply_method, apply_spec
+from desktop_app.worker.commands import Commands, Stopped
 from desktop_app.worker.devices import chosen_device, device_name, memory, use_threads
 from desktop_app.worker.failures import told_failures
 from desktop_app.worker.loading import new_method
@@ -65,7 +65,10 @@ class _Training:
         use_threads(spec.threads)
         method = new_method(spec, device)
         narrator.tell("device", device=device, name=device_name(device), **memory(device))
-        table, data = training_images(self._run, narrator)
+        try:
+            table, data = training_images(self._run, narrator, self._commands)
+        except Stopped:
+            return JobState.STOPPED
         if self._checkpoint is not None:
             method.restore(read_state(self._checkpoint))
         narrator.state(JobState.RUNNING)

@@ -91,4 +91,3 @@ def test_a_window_that_goes_away_leaves_a_checkpoint_and_the_worker_running(
     assert worker.exit_code() == 0
     assert states(run)[-2:] == ["stopping", "stopped"]
     assert int(run.checkpoints()[-1].name) == losses(run)[-1][0]
-

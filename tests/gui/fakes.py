@@ -119,6 +119,12 @@ class FakeJob(QObject):
     def kill(self) -> None:
         self.told.append("kill")
 
+    def checkpoint(self) -> None:
+        self.told.append("checkpoint")
+
+    def preview(self) -> None:
+        self.told.append("preview")
+
 
 class FakeQueue(QObject):
     jobs_changed = Signal()

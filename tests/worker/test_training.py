@@ -15,6 +15,7 @@ from desktop_app.core.locks import Lock
 from desktop_app.core.runs import JobState, Run
 from desktop_app.core.states import read_about
 from desktop_app.sdk.errors import LoupeError
+from desktop_app.worker.commands import Commands
 from desktop_app.worker.loading import trained_method
 from desktop_app.worker.training import train
 from tests.runs import STEPS, At, dense_spec, kinds, losses, states
@@ -398,3 +399,23 @@ def test_events_can_be_read_while_a_training_writes_them(run: Run) -> None:
     train(run, watch.commands, watch)
 
     assert 0 < seen[0] < len(run.events())
+
+
+def test_a_training_can_be_stopped_while_it_looks_into_images(run: Run) -> None:
+    commands = Commands()
+    commands.put("preview")
+    commands.put("stop")
+
+    assert train(run, commands) is JobState.STOPPED
+
+    assert states(run) == ["starting", "stopped"]
+    assert train(run) is JobState.FINISHED
+
+
+def test_images_that_cannot_be_read_are_told_of(run: Run, image_folder: Path) -> None:
+    (image_folder / "circles" / "bad.png").write_bytes(b"\x89PNG nonsense")
+
+    assert train(run) is JobState.FINISHED
+
+    notes = [event["text"] for event in run.events() if event["type"] == "note"]
+    assert notes == ["1 of 25 images cannot be read and are left out."]

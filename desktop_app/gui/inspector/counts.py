@@ -88,12 +88,12 @@ class ConfusionMatrix(QWidget):
         painter.setPen(theme.colour("text_secondary"))
         centre = Qt.AlignmentFlag.AlignCenter
         for column, text in enumerate((tr("Flagged"), tr("Not flagged"))):
-            cell = self._area(0, column)
-            painter.drawText(QRectF(cell.left(), 0, cell.width(), _HEAD), centre, text)
+            area = self._area(0, column)
+            painter.drawText(QRectF(area.left(), 0, area.width(), _HEAD), centre, text)
         side = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         for row, text in enumerate((tr("Anomalous"), tr("Normal"))):
-            cell = self._area(row, 0)
-            painter.drawText(QRectF(0, cell.top(), _SIDE, cell.height()), side, text)
+            area = self._area(row, 0)
+            painter.drawText(QRectF(0, area.top(), _SIDE, area.height()), side, text)
         for number, cell in enumerate(_CELLS):
             self._draw_cell(painter, theme, number, cell)
 

@@ -41,12 +41,13 @@ def heat_rgb(
     values: NDArray[np.floating[Any]], limits: tuple[float, float], lut: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     """Return a map (H, W) in colours alone, RGB (H, W, 3)."""
-    return lut[(np.nan_to_num(relative(values, limits)) * 255).astype(np.uint8)]
+    colours: NDArray[np.uint8] = lut[
+        (np.nan_to_num(relative(values, limits)) * 255).astype(np.uint8)
+    ]
+    return colours
 
 
-def relative(
-    values: NDArray[np.floating[Any]], limits: tuple[float, float]
-) -> NDArray[np.float32]:
+def relative(values: NDArray[np.floating[Any]], limits: tuple[float, float]) -> NDArray[np.float32]:
     """Return values on a scale from 0 to 1, clipped; NaN stays."""
     low, high = limits
     span = high - low if high > low else 1.0
@@ -58,7 +59,9 @@ def difference(
     images: NDArray[np.floating[Any]], rebuilt: NDArray[np.floating[Any]]
 ) -> NDArray[np.float32]:
     """Return how much two images (C, H, W) differ, the mean over the channels (H, W)."""
-    return np.abs(images.astype(np.float32) - rebuilt.astype(np.float32)).mean(axis=0)
+    gaps = np.abs(images.astype(np.float32) - rebuilt.astype(np.float32))
+    mean: NDArray[np.float32] = gaps.mean(axis=0)
+    return mean
 
 
 def pixels_of(image: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
@@ -71,13 +74,15 @@ def outline(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the border of a mask (H, W) as lines (n, 4): x1, y1, x2, y2, shares of the image."""
     step = max(1, -(-max(mask.shape) // _LONGEST))
     thin = np.pad(_thinned(mask, step), 1)
-    rows, columns = thin.shape[0] - 2, thin.shape[1] - 2
     across = _runs(thin[1:, 1:-1] != thin[:-1, 1:-1])  # edges between a row and the next
     down = _runs((thin[1:-1, 1:] != thin[1:-1, :-1]).T)
     lines = np.empty((len(across) + len(down), 4), np.float32)
     lines[: len(across)] = across[:, [1, 0, 2, 0]]
     lines[len(across) :] = down[:, [0, 1, 0, 2]]
-    return lines / np.array([columns, rows, columns, rows], np.float32)
+    height, width = mask.shape
+    sides = np.array([width, height, width, height], np.float32)
+    shares: NDArray[np.float32] = np.minimum(lines * (step / sides), 1).astype(np.float32)
+    return shares
 
 
 def _thinned(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:

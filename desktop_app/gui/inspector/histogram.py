@@ -111,7 +111,7 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self._flagged.setRegion((value, max(value, top) + 10 * abs(top) + 1))  # beyond the edge
 
     def set_logarithmic(self, logarithmic: bool) -> None:
-        """Show counts on a logarithmic scale, so that few anomalies are seen beside many normals."""
+        """Show counts on a logarithmic scale: few anomalies are seen beside many normals."""
         self._logarithmic = logarithmic
         self._draw()
         self.show_all()

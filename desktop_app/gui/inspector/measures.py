@@ -56,7 +56,9 @@ class Measures(QWidget):
         self.matrix = ConfusionMatrix()
         self.curves = ScoreCurves()
         self.readouts = {
-            "precision": Readout(tr("Precision"), tip=tr("Share of flagged images that are anomalous")),
+            "precision": Readout(
+                tr("Precision"), tip=tr("Share of flagged images that are anomalous")
+            ),
             "recall": Readout(tr("Recall"), tip=tr("Share of anomalous images that are flagged")),
             "f1": Readout(tr("F1"), tip=tr("Harmonic mean of precision and recall")),
             "false_positive_rate": Readout(
@@ -123,7 +125,12 @@ class Measures(QWidget):
         title = QLabel(tr("Threshold"))
         set_role(title, "heading")
         self._number: QDoubleSpinBox = NumberField(
-            tr("Threshold"), -1e9, 1e9, 0, 4, tr("Images with this score or a higher one are flagged")
+            tr("Threshold"),
+            -1e9,
+            1e9,
+            0,
+            4,
+            tr("Images with this score or a higher one are flagged"),
         )
         self._number.setFixedWidth(104)
         self._number.valueChanged.connect(self._session.set_threshold)

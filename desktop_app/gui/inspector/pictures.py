@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,10 +112,8 @@ def read_photograph(path: Path, mask: Path | None) -> Photograph:
         return Photograph(problem=str(problem))
     lines = np.zeros((0, 4), np.float32)
     if mask is not None:
-        try:
+        with suppress(LoupeError, OSError):  # the image is worth showing without its mask
             lines = outline(decode_mask(mask))
-        except (LoupeError, OSError):
-            pass  # the image is worth showing without its mask
     return Photograph(tuple(_halves(full.convertToFormat(QImage.Format.Format_RGB32))), lines)
 
 

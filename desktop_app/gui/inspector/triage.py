@@ -166,9 +166,7 @@ class TriageBar(QWidget):
             button.setCheckable(True)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             set_icon(button, icon, tint)
-            button.clicked.connect(
-                lambda on=False, code=code: self.judged.emit(code if on else 0)
-            )
+            button.clicked.connect(lambda on=False, code=code: self.judged.emit(code if on else 0))
             group.addButton(button)
             row.addWidget(button)
             self._verdict_buttons[code] = button

@@ -20,10 +20,10 @@ Way = Literal["neighbours", "plane"]
 NEIGHBOURS = 8
 """Images that a latent vector between them is mixed from."""
 
-_TYPICAL = 0.98
-"""Share of the images that lie nearer to their neighbours than `reach`."""
-_SPARE = 1.5
-"""How much further than that a place may be before it counts as far."""
+_TYPICAL = 0.9
+"""Share of the images that lie nearer to their nearest neighbour than `reach`."""
+_SPARE = 2.0
+"""How much further than that from the nearest image a place may be before it counts as far."""
 _WORK = 16_000_000  # distances computed for `reach`, so that a million images cost no more
 
 
@@ -59,7 +59,7 @@ class MapInverse:
     def at(self, places: NDArray[np.floating[Any]], way: Way = "neighbours") -> Guess:
         """Return latent vectors of places (n, 2)."""
         nearest, squares = self._nearest(places.astype(np.float32))
-        far = np.sqrt(squares.mean(axis=1)) > _SPARE * self.reach
+        far = np.sqrt(squares.min(axis=1)) > _SPARE * self.reach
         if way == "plane" and self._basis is not None:
             mean, axes = self._basis
             return Guess((places.astype(np.float32) @ axes + mean).astype(np.float32), far)
@@ -70,19 +70,18 @@ class MapInverse:
 
     @cached_property
     def reach(self) -> float:
-        """How far images usually are from their nearest ones, a distance on the map."""
+        """How far images usually are from their nearest neighbour, a distance on the map."""
         total = len(self._positions)
         if total < 2:
             return 1.0
         sampled = int(np.clip(_WORK // total, 16, min(512, total)))
         chosen = np.unique(np.linspace(0, total - 1, sampled).astype(np.int64))
-        count = min(self._count + 1, total)  # the image itself is the nearest
-        spread = np.empty(len(chosen))
+        nearest = np.empty(len(chosen))
         for number, row in enumerate(chosen.tolist()):
             squares = ((self._positions - self._positions[row]) ** 2).sum(axis=1)
-            near = np.partition(squares, count - 1)[:count] if count < total else squares
-            spread[number] = np.sqrt(near.sum() / max(1, count - 1))
-        return float(np.quantile(spread, _TYPICAL)) or 1e-6
+            squares[row] = np.inf
+            nearest[number] = squares.min()
+        return float(np.sqrt(np.quantile(nearest, _TYPICAL))) or 1e-6
 
     def _nearest(self, places: Floats) -> tuple[NDArray[np.int64], Floats]:
         """Return the nearest images and their squared distances, (n, k) each."""
@@ -115,18 +114,19 @@ def between(first: Floats, second: Floats, steps: int, *, spherical: bool = Fals
     if np.sin(angle) < 1e-6:
         return straight.astype(np.float32)
     turned = np.sin((1 - share) * angle) * start + np.sin(share * angle) * end
-    return (turned / np.sin(angle)).astype(np.float32)
+    curved: Floats = (turned / np.sin(angle)).astype(np.float32)
+    return curved
 
 
 def along_dimension(start: Floats, dimension: int, low: float, high: float, steps: int) -> Floats:
     """Return latent vectors (steps, D) that differ from `start` (D,) in one dimension alone."""
-    latents = np.repeat(start[None].astype(np.float32), steps, axis=0)
+    latents: Floats = np.repeat(start[None].astype(np.float32), steps, axis=0)
     latents[:, dimension] = np.linspace(low, high, steps)
     return latents
 
 
 def dimension_ranges(latents: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the 1st and 99th percentile and the standard deviation of each dimension, (D,) each."""
+    """Return 1st and 99th percentile and standard deviation of each dimension, (D,) each."""
     sample = latents[:: max(1, len(latents) // 20_000)]
     low, high = np.percentile(sample, (1, 99), axis=0).astype(np.float32)
     return low, high, sample.std(axis=0).astype(np.float32)

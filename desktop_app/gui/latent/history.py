@@ -113,8 +113,7 @@ class MapHistory(QObject):
         job = self._job
         if job is None:
             return
-        if len(job.feed.latents) > len(self._files):
-            self._take_list(sorted(set(job.feed.latents)))
+        self._take_list(sorted(set(job.feed.latents)))
         if not job.state.is_active:
             self._timer.stop()
 

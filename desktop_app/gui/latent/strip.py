@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from desktop_app.gui.theme import RADIUS, SPACE, Theme, current_theme, follow_theme
@@ -36,9 +36,7 @@ class Strip(QWidget):
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         follow_theme(self._themed)
 
     def set_frames(self, frames: Sequence[Frame]) -> None:
@@ -47,7 +45,7 @@ class Strip(QWidget):
         self._frames = tuple(frames)
         self._current = min(self._current, max(0, len(frames) - 1))
         if grown:
-            self.updateGeometry()
+            self._follow_width()
         self.update()
 
     def mark(self, number: int) -> None:
@@ -55,18 +53,19 @@ class Strip(QWidget):
         self._marked = number
         self.update()
 
-    def hasHeightForWidth(self) -> bool:
-        """Return True: the squares follow the width."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:
+    def height_at(self, width: int) -> int:
         """Return the height of all rows."""
         rows = max(1, -(-len(self._frames) // self._columns))
         return rows * self._edge(width) + (rows - 1) * _GAP
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the pictures square."""
+        super().resizeEvent(event)
+        self._follow_width()
+
     def sizeHint(self) -> QSize:
         """Return room for one row of small pictures."""
-        return QSize(220, self.heightForWidth(220))
+        return QSize(220, self.height_at(220))
 
     def minimumSizeHint(self) -> QSize:
         """Return room for tiny pictures."""
@@ -134,6 +133,11 @@ class Strip(QWidget):
             self.chosen.emit(self._current)
         else:
             super().keyPressEvent(event)
+
+    def _follow_width(self) -> None:
+        height = self.height_at(self.width())
+        if height != self.height():
+            self.setFixedHeight(height)
 
     def _edge(self, width: int) -> int:
         return max(16, (width - (self._columns - 1) * _GAP) // self._columns)

@@ -170,8 +170,9 @@ class FolderList(QWidget):
                     category_name("split", split), int(splits.counts[code]), _Part(split)
                 )
                 item.addChild(under)
-            named_labels = [number for number in np.flatnonzero(pairs[code]) if labels.keys[number]]
-            for number in named_labels:
+            for number in np.flatnonzero(pairs[code]).tolist():
+                if not labels.keys[number]:
+                    continue
                 part = _Part(split if len(splits) > 1 else None, labels.keys[number])
                 under.addChild(_part_item(labels.names[number], int(pairs[code, number]), part))
         broken = int(quarantined(self._session).sum())
@@ -179,8 +180,8 @@ class FolderList(QWidget):
             count = tr("{n} in quarantine", n=f"{broken:,}")
             item.setToolTip(0, f"{item.toolTip(0)}\n{count}")
         self._tree.expandItem(item)
-        for number in range(item.childCount()):
-            child = item.child(number)
+        for place in range(item.childCount()):
+            child = item.child(place)
             if child is not None and child.childCount() <= 12:
                 self._tree.expandItem(child)
         self._show_filter()
@@ -216,9 +217,7 @@ class FolderList(QWidget):
         item = self._tree.itemAt(place)
         if item is None:
             return
-        while item.parent() is not None:
-            item = item.parent()
-        folder = _folder(item)
+        folder = _folder(_top(item))
         menu = QMenu(self)
         if folder.is_missing:
             menu.addAction(tr("Find the folder…")).triggered.connect(lambda: self._locate(folder))
@@ -274,6 +273,12 @@ def _folder(item: QTreeWidgetItem) -> KnownFolder:
     return folder
 
 
+def _top(item: QTreeWidgetItem) -> QTreeWidgetItem:
+    """Return the folder's item that an item is below."""
+    parent = item.parent()
+    return item if parent is None else _top(parent)
+
+
 def _part_item(name: str, count: int, part: _Part) -> QTreeWidgetItem:
     item = QTreeWidgetItem([name])
     item.setData(0, _COUNT, f"{count:,}")
@@ -305,11 +310,11 @@ class _RowPainter(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Any) -> None:
         shown = QStyleOptionViewItem(option)
         self.initStyleOption(shown, index)
-        shown.text = ""  # type: ignore[attr-defined]
-        view = shown.widget  # type: ignore[attr-defined]
-        shown.icon = type(shown.icon)()  # type: ignore[attr-defined]
+        shown.text = ""
+        view = shown.widget
+        shown.icon = type(shown.icon)()
         view.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, shown, painter, view)
-        theme, area = current_theme(), QRect(option.rect)  # type: ignore[attr-defined]
+        theme, area = current_theme(), QRect(option.rect)
         area.adjust(SPACE.xs, 0, -SPACE.s, 0)
         picture = index.data(Qt.ItemDataRole.DecorationRole)
         detail, count, tone = (index.data(role) for role in (_DETAIL, _COUNT, _TONE))

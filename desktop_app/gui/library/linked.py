@@ -74,8 +74,7 @@ class LinkedGallery(GalleryView):
         same_folder = session.folder is self._folder
         self._folder = session.folder
         if same_folder and np.array_equal(session.table.ids, self._ids):
-            failed = [image_id for image_id in self._shown_ids() if self._thumbnails.failed(image_id)]
-            self._thumbnails.forget(failed)
+            self._thumbnails.forget(filter(self._thumbnails.failed, self._shown_ids()))
             self.set_columns(self._columns())
             return
         if not same_folder:  # ids are numbers of one folder's index

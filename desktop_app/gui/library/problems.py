@@ -139,5 +139,7 @@ class _Findings(QAbstractTableModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return text
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
-            return icon("warning", "warning") if finding.is_problem else icon("info", "text_secondary")
+            return (
+                icon("warning", "warning") if finding.is_problem else icon("info", "text_secondary")
+            )
         return None

@@ -33,8 +33,8 @@ _SAMPLE = 4000  # points that quantiles are taken of
 _ROOM = 0.06  # above and below the curves
 _MARK_TINTS = {
     "checkpoint": "border_strong",
-    "paused": "warning",
     "running": "good",
+    "paused": "warning",
     "learning rate": "accent",
     "out of memory": "bad",
 }

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
 from desktop_app.gui.theme import SPACE, set_role
 from desktop_app.gui.training.curve_plot import Look
-from desktop_app.gui.widgets import ChoiceField, Segment, Segmented, SliderField, named
+from desktop_app.gui.training.flow import FlowLayout
+from desktop_app.gui.widgets import Segment, Segmented, SliderField, named
 
 _WINDOW = 20.0
 _LARGEST_WINDOW = 10_000.0
@@ -56,16 +58,11 @@ class CurveTools(QWidget):
             logarithmic=True,
             tip=tr("Values that are smoothed over; 1 shows the raw values"),
         )
-        self._smoothing.setMaximumWidth(220)
-        self._plots = ChoiceField(
-            tr("Plots"),
-            [
-                ("auto", tr("Grouped")),
-                ("separate", tr("One each")),
-                ("together", tr("All in one")),
-            ],
-            tr("Which metrics share a plot"),
-        )
+        self._smoothing.setFixedWidth(190)
+        self._plots = _tool("layers", tr("Plots"), tr("Which metrics share a plot"))
+        self._plots.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._groupings = QActionGroup(self)
+        self._plots.setMenu(self._grouping_menu())
         self._compare = _tool("compare", tr("Compare"), tr("Lay other runs over these curves"))
         self._compare.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._runs = QMenu(self._compare)
@@ -75,25 +72,20 @@ class CurveTools(QWidget):
         export = _tool("export", tr("Export"), tr("Save the curves to a file"))
         export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         export.setMenu(self._export_menu(export))
-        caption = QLabel(tr("Smooth"))
-        set_role(caption, "caption")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(SPACE.s)
-        before: list[QWidget] = [self._axis, self._log, self._robust, caption]
-        behind: list[QWidget] = [self._plots, self._compare, fit, copy, export]
-        for widget in before:
-            row.addWidget(widget)
-        row.addWidget(self._smoothing, 1)
-        row.addStretch()
-        for widget in behind:
-            row.addWidget(widget)
+        flow = FlowLayout(self, SPACE.s)
+        smoothing = self._smoothing_place()
+        flow.addWidget(self._axis)
+        for widget in (self._log, self._robust):
+            flow.addWidget(widget)
+        flow.addWidget(smoothing)
+        for widget in (self._plots, self._compare, fit, copy, export):
+            flow.addWidget(widget)
         self.set_comparable(())
         self._axis.chosen.connect(self._change)
         self._log.toggled.connect(self._change)
         self._robust.toggled.connect(self._change)
         self._smoothing.value_changed.connect(self._smooth)
-        self._plots.chosen.connect(lambda _key: self.grouping_changed.emit())
+        self._groupings.triggered.connect(lambda _action: self.grouping_changed.emit())
         fit.clicked.connect(self.fit_wanted)
         copy.clicked.connect(self.copy_wanted)
 
@@ -107,7 +99,8 @@ class CurveTools(QWidget):
 
     def grouping(self) -> str:
         """Return auto, separate or together."""
-        return self._plots.choice()
+        chosen = self._groupings.checkedAction()
+        return str(chosen.data()) if chosen is not None else "auto"
 
     def choose(
         self,
@@ -128,8 +121,7 @@ class CurveTools(QWidget):
         if window is not None:
             self._smoothing.number.setValue(window)
         if grouping is not None:
-            self._plots.choose(grouping)
-            self.grouping_changed.emit()
+            next(act for act in self._groupings.actions() if act.data() == grouping).trigger()
 
     def set_comparable(self, runs: Sequence[tuple[str, str]]) -> None:
         """Offer runs (key, title); those that are laid over stay so."""
@@ -171,6 +163,32 @@ class CurveTools(QWidget):
     def _smooth(self, window: float) -> None:
         self._change()
         self.window_changed.emit(window)
+
+    def _smoothing_place(self) -> QWidget:
+        """Return the slider behind its name."""
+        caption = QLabel(tr("Smooth"))
+        set_role(caption, "secondary")
+        place = QWidget()
+        row = QHBoxLayout(place)
+        row.setContentsMargins(SPACE.xs, 0, 0, 0)
+        row.setSpacing(SPACE.s)
+        row.addWidget(caption)
+        row.addWidget(self._smoothing)
+        return place
+
+    def _grouping_menu(self) -> QMenu:
+        menu = QMenu(self._plots)
+        for key, words in (
+            ("auto", tr("Group metrics of one size")),
+            ("separate", tr("One plot each")),
+            ("together", tr("All in one plot")),
+        ):
+            action = menu.addAction(words)
+            action.setCheckable(True)
+            action.setChecked(key == "auto")
+            action.setData(key)
+            self._groupings.addAction(action)
+        return menu
 
     def _export_menu(self, parent: QWidget) -> QMenu:
         menu = QMenu(parent)

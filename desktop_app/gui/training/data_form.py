@@ -17,16 +17,17 @@ def data_schema(table: ImageTable, suggested_size: int) -> list[dict[str, Any]]:
     sizes = sorted({*IMAGE_SIZES, suggested_size})
     splits = [split for split in ("train", "validation", "test") if split in set(table.splits)]
     split_texts = {"train": tr("train"), "validation": tr("validation"), "test": tr("test")}
+    choice_of_split = {
+        "name": "split",
+        "label": tr("Images"),
+        "kind": "choice",
+        "default": "",
+        "choices": ["", *splits],
+        "choice_texts": {"": tr("As the folder says"), **split_texts},
+        "help": tr("Where there is a training split, only its images are learnt from."),
+    }
     return [
-        {
-            "name": "split",
-            "label": tr("Images"),
-            "kind": "choice",
-            "default": "",
-            "choices": ["", *splits],
-            "choice_texts": {"": tr("As the folder says"), **split_texts},
-            "help": tr("Where there is a training split, only its images are learnt from."),
-        },
+        *([choice_of_split] if splits else []),
         {
             "name": "image_size",
             "label": tr("Image size"),

@@ -61,15 +61,30 @@ class FlowLayout(QLayout):
 
     def _arranged(self, area: QRect, *, move: bool) -> int:
         """Place the items in `area` if asked to, and return the height they take."""
-        left, top, line = area.left(), area.top(), 0
+        top = area.top()
+        for line in self._lines(area.width()):
+            height = max(item.sizeHint().height() for item in line)
+            left = area.left()
+            for item in line:
+                size = item.sizeHint()
+                if move:
+                    centred = QPoint(left, top + (height - size.height()) // 2)
+                    item.setGeometry(QRect(centred, size))
+                left += size.width() + self.spacing()
+            top += height + self.spacing()
+        return max(0, top - self.spacing() - area.top())
+
+    def _lines(self, width: int) -> list[list[QLayoutItem]]:
+        """Return the items of each line."""
+        lines: list[list[QLayoutItem]] = []
+        left = 0
         for item in self._items:
             if item.isEmpty():
                 continue
-            size = item.sizeHint()
-            if left > area.left() and left + size.width() > area.right() + 1:
-                left, top, line = area.left(), top + line + self.spacing(), 0
-            if move:
-                item.setGeometry(QRect(QPoint(left, top), size))
-            left += size.width() + self.spacing()
-            line = max(line, size.height())
-        return top + line - area.top()
+            wide = item.sizeHint().width()
+            if not lines or left + wide > width:
+                lines.append([])
+                left = 0
+            lines[-1].append(item)
+            left += wide + self.spacing()
+        return lines

@@ -125,7 +125,7 @@ class TrainPanel(QWidget):
         data = self.data.values()
         return JobSpec(
             folder=str(folder.root),
-            split=data.pop("split") or None,
+            split=data.pop("split", "") or None,
             method=self._info.id,
             params=self.form.values(),
             title=self.name.text().strip() or self._usual_title(),

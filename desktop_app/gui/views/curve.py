@@ -10,6 +10,7 @@ from desktop_app.gui.views.chips import Chip, ChipRow
 from desktop_app.gui.views.plots import Plot, thin
 from desktop_app.sdk.views import Curve
 
+_LABEL = {"position": 0.98, "anchors": [(1, 1), (1, 1)]}  # right end, above the line
 _BARS_WIDTH = 0.8  # of the distance between bars
 
 
@@ -56,9 +57,8 @@ class CurveView(QWidget):
         return item
 
     def _mark(self, name: str, height: float) -> None:
-        line = pg.InfiniteLine(height, angle=0, label=name, labelOpts={"position": 0.96})
+        line = pg.InfiniteLine(height, angle=0, label=name, labelOpts=_LABEL)
         line.label.setFont(ui_font(TYPE.caption))
-        line.label.setAnchor((1.0, 1.0))
         self.plot.addItem(line)
 
         def colour(theme: Theme) -> None:

@@ -87,7 +87,7 @@ class _Rows(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row = self._view.rows[index.row()]
         value = row[index.column()] if index.column() < len(row) else ""
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return number(value) if isinstance(value, float) else str(value)
         if role == Qt.ItemDataRole.UserRole:
             return value

@@ -1,0 +1,25 @@
+"""What was asked of a run, as a table: enough to do it again."""
+
+from desktop_app.core.runs import JobSpec, Run
+from desktop_app.gui.i18n import tr
+from desktop_app.gui.wording import moment, spoken
+from desktop_app.sdk.views import Table
+
+
+def details(run: Run, spec: JobSpec) -> Table:
+    """Return parameters, data and origin of a run."""
+    colours = {0: tr("Auto"), 1: tr("Grey"), 3: "RGB"}
+    rows = [
+        (tr("Method"), spec.method),
+        (tr("Folder"), spec.folder),
+        (tr("Images"), spec.split or tr("As the folder says")),
+        (tr("Image size"), tr("{n} × {n} pixels", n=spec.image_size)),
+        (tr("Colour"), colours[spec.channels]),
+        (tr("Device"), spec.device),
+        (tr("Seed"), str(spec.seed)),
+        *((spoken(name), str(value)) for name, value in spec.params.items()),
+        (tr("Started"), moment(spec.created)),
+        (tr("Loupe"), spec.loupe),
+        (tr("Run folder"), str(run.path)),
+    ]
+    return Table(tr("What was asked for"), (tr("Setting"), tr("Value")), rows)

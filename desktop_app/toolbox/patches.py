@@ -1,0 +1,145 @@
+"""Locally aware patches: one vector per place of an image, out of several feature maps.
+
+Roth et al., Towards total recall in industrial anomaly detection, 2022,
+https://arxiv.org/abs/2106.08265
+
+Each map is averaged over its neighbourhood, brought to one grid and stacked. Very long vectors are
+projected at random onto fewer dimensions, which keeps distances (Johnson & Lindenstrauss, 1984).
+
+Shapes: N images, C_l H_l W_l of a map, H W of the grid, D dimensions of a patch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from desktop_app.sdk.errors import InvalidInput
+from desktop_app.sdk.method import State
+from desktop_app.toolbox.features import Features, restored_features
+from desktop_app.toolbox.inference import require_shape
+
+_PROJECTION = "projection"
+
+
+@dataclass(frozen=True)
+class PatchFeatures:
+    """Turns images of one shape into a grid of patch vectors."""
+
+    features: Features
+    sample_shape: tuple[int, int, int]
+    """(C, H, W) of the images."""
+    grid: tuple[int, int]
+    neighbourhood: int
+    """Side, in map pixels, of the square that is averaged."""
+    projection: Tensor | None
+    """(D before, D), or None where the vectors are short enough."""
+    dimensions: int
+    """D."""
+
+    @property
+    def places(self) -> int:
+        """Patches per image."""
+        return self.grid[0] * self.grid[1]
+
+    def of(self, images: Tensor) -> Tensor:
+        """Return patches (N, H, W, D) of images (N, C, H, W) in [0, 1].
+
+        Raises InvalidInput for images of another shape.
+        """
+        require_shape(images, self.sample_shape)
+        patches = patch_grid(self.features.maps(images), self.grid, self.neighbourhood)
+        return patches if self.projection is None else patches @ self.projection
+
+    def state(self) -> State:
+        """Return everything `restored_patches` needs."""
+        state = self.features.state()
+        arrays = dict(state.arrays)
+        if self.projection is not None:
+            arrays[_PROJECTION] = self.projection.cpu().numpy().copy()
+        values = {
+            "sample_shape": list(self.sample_shape),
+            "grid": list(self.grid),
+            "neighbourhood": self.neighbourhood,
+            "dimensions": self.dimensions,
+            "features": dict(state.values),
+        }
+        return State(arrays, values)
+
+
+def prepared_patches(
+    features: Features,
+    sample_shape: tuple[int, int, int],
+    *,
+    neighbourhood: int,
+    most_dimensions: int,
+    seed: int,
+    device: str,
+) -> PatchFeatures:
+    """Return the patches of these features, on the grid of their second finest map."""
+    with torch.inference_mode():
+        maps = features.maps(torch.zeros(1, *sample_shape, device=device))
+    finest_first = sorted((tuple(one.shape[-2:]) for one in maps), reverse=True)
+    rows, columns = finest_first[min(1, len(maps) - 1)]
+    before = sum(one.shape[1] for one in maps)
+    projection = None
+    if before > most_dimensions:
+        projection = _random_projection(before, most_dimensions, seed).to(device)
+    return PatchFeatures(
+        features=features,
+        sample_shape=sample_shape,
+        grid=(rows, columns),
+        neighbourhood=neighbourhood,
+        projection=projection,
+        dimensions=min(before, most_dimensions),
+    )
+
+
+def restored_patches(state: State, device: str) -> PatchFeatures:
+    """Return the patches of a state. Raises InvalidInput when it is incomplete."""
+    values, arrays = state.values, dict(state.arrays)
+    projection = arrays.pop(_PROJECTION, None)
+    try:
+        channels, height, width = values["sample_shape"]
+        rows, columns = values["grid"]
+        return PatchFeatures(
+            features=restored_features(State(arrays, values["features"]), device),
+            sample_shape=(channels, height, width),
+            grid=(rows, columns),
+            neighbourhood=values["neighbourhood"],
+            projection=None if projection is None else torch.tensor(projection, device=device),
+            dimensions=values["dimensions"],
+        )
+    except KeyError as missing:
+        raise InvalidInput(f"The saved state of the patch features lacks {missing}.") from None
+
+
+def patch_grid(maps: Sequence[Tensor], grid: tuple[int, int], neighbourhood: int = 3) -> Tensor:
+    """Return patches (N, H, W, D) on a grid (H, W), each map averaged over its neighbourhood."""
+    aligned = [_aligned(_averaged(one, neighbourhood), grid) for one in maps]
+    return torch.cat(aligned, dim=1).permute(0, 2, 3, 1)
+
+
+def _averaged(one: Tensor, neighbourhood: int) -> Tensor:
+    size = min(neighbourhood, *(2 * side - 1 for side in one.shape[-2:]))
+    if size < 2:
+        return one
+    return F.avg_pool2d(one, size, stride=1, padding=size // 2, count_include_pad=False)
+
+
+def _aligned(one: Tensor, grid: tuple[int, int]) -> Tensor:
+    if tuple(one.shape[-2:]) == grid:
+        return one
+    if one.shape[-2] >= grid[0] and one.shape[-1] >= grid[1]:
+        return F.adaptive_avg_pool2d(one, grid)
+    return F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
+
+
+def _random_projection(before: int, after: int, seed: int) -> Tensor:
+    """Return a Gaussian matrix (before, after) that keeps squared lengths on average."""
+    generator = np.random.default_rng([seed, before, after])
+    matrix = generator.standard_normal((before, after)) / np.sqrt(after)
+    return torch.from_numpy(matrix.astype(np.float32))

@@ -1,0 +1,378 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from desktop_app.core.runs import Run
+from tests.cli.conftest import Loupe
+from tests.cli.test_train import SMALL, listing
+
+THREADS = ("--threads", 1, "--device", "cpu")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "结果 🍪"
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+class TestScore:
+    def test_the_columns_are_exactly_path_label_score(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        outcome = loupe(
+            "score", trained_run.path, mvtec_folder, "--out", out / "scores.csv", *THREADS
+        )
+
+        assert outcome.code == 0
+        assert outcome.out == ""
+        header, *rows = _rows(out / "scores.csv")
+        assert header == ["path", "label", "score"]
+        assert len(rows) == 22
+        assert {label for _, label, _ in rows} == {"good", "blot", "scratch"}
+        assert all((mvtec_folder / path).is_file() for path, _, _ in rows)
+
+    def test_higher_is_more_unusual_and_nothing_is_clamped(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        loupe("score", trained_run.path, mvtec_folder, "--out", out / "s.csv", *THREADS)
+
+        rows = [(label, float(score)) for _, label, score in _rows(out / "s.csv")[1:]]
+        good = [score for label, score in rows if label == "good"]
+        others = [score for label, score in rows if label != "good"]
+        assert min(others) > np.median(good)
+        assert len({score for _, score in rows}) == 22
+
+    def test_a_split_alone_can_be_scored(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        words = ("--split", "test", "--out", out / "s.csv", *THREADS)
+        loupe("score", trained_run.path, mvtec_folder, *words)
+
+        assert all(path.startswith("test/") for path, _, _ in _rows(out / "s.csv")[1:])
+
+    def test_an_unknown_split_is_one_sentence(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        words = ("--split", "validation", "--out", out / "s.csv", *THREADS)
+        outcome = loupe("score", trained_run.path, mvtec_folder, *words)
+
+        assert "holds no image of split 'validation'. Known: test, train." in outcome.told()
+
+    def test_maps_are_written_as_arrays_and_pictures(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        words = ("--maps", out / "maps", "--out", out / "s.csv", *THREADS)
+        outcome = loupe("score", trained_run.path, mvtec_folder, *words)
+
+        assert outcome.code == 0
+        name = _rows(out / "s.csv")[-1][0]
+        heat = np.load(out / "maps" / f"{name}.npy", allow_pickle=False)
+        assert (heat.shape, heat.dtype) == ((16, 16), np.float32)
+        with Image.open(out / "maps" / f"{name}.png") as picture:
+            assert picture.size == (16, 16)
+        assert len(list((out / "maps").rglob("*.npy"))) == 22
+
+    def test_json_names_count_and_file(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        words = ("--out", out / "s.csv", "--json", *THREADS)
+        outcome = loupe("score", trained_run.path, mvtec_folder, *words)
+
+        assert json.loads(outcome.out) == {"n_images": 22, "out": str(out / "s.csv")}
+
+    def test_names_with_commas_quotes_and_line_breaks_survive(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        strange = 'a, "b"\nc.png'
+        shutil.copy(
+            mvtec_folder / "test" / "good" / "000.png", mvtec_folder / "test" / "good" / strange
+        )
+
+        loupe("score", trained_run.path, mvtec_folder, "--out", out / "s.csv", *THREADS)
+
+        assert f"test/good/{strange}" in {row[0] for row in _rows(out / "s.csv")}
+
+    def test_a_run_that_was_moved_and_whose_images_are_gone_still_scores(
+        self, loupe: Loupe, image_folder: Path, mvtec_folder: Path, out: Path, tmp_path: Path
+    ) -> None:
+        loupe("train", image_folder, *SMALL, "--out", tmp_path / "run")
+        moved = tmp_path / "另一处" / "run"
+        moved.parent.mkdir()
+        (tmp_path / "run").rename(moved)
+        shutil.rmtree(image_folder)
+
+        outcome = loupe("score", moved, mvtec_folder, "--out", out / "s.csv", *THREADS)
+
+        assert outcome.code == 0
+        assert len(_rows(out / "s.csv")) == 23
+
+    def test_colour_images_are_scored_by_a_method_trained_on_grey_ones(
+        self, loupe: Loupe, trained_run: Run, tmp_path: Path, out: Path
+    ) -> None:
+        from tests.folders import write_classes
+
+        folder = write_classes(tmp_path / "colour", per_class=2, side=20, colour=True)
+
+        outcome = loupe("score", trained_run.path, folder, "--out", out / "s.csv", *THREADS)
+
+        assert outcome.code == 0
+        assert len(_rows(out / "s.csv")) == 5
+
+    def test_unreadable_images_are_left_out_with_a_warning(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        (mvtec_folder / "test" / "good" / "bad.png").write_bytes(b"nonsense")
+
+        words = (trained_run.path, mvtec_folder, "--out", out / "s.csv", *THREADS)
+        first, second = loupe("score", *words), loupe("score", *words)
+
+        assert (first.code, second.code) == (0, 0)
+        assert "1 of 23 images cannot be read" in first.err
+        assert "1 of 23 images cannot be read" in second.err
+        assert len(_rows(out / "s.csv")) == 23
+
+    def test_neither_images_nor_run_are_written_to(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        before = listing(mvtec_folder), listing(trained_run.path)
+
+        loupe("score", trained_run.path, mvtec_folder, "--out", out / "s.csv", *THREADS)
+        loupe("evaluate", trained_run.path, mvtec_folder, "--json", *THREADS)
+
+        assert (listing(mvtec_folder), listing(trained_run.path)) == before
+
+
+class TestEmbed:
+    def test_the_arrays_are_paths_labels_and_latents(
+        self, loupe: Loupe, trained_run: Run, image_folder: Path, out: Path
+    ) -> None:
+        outcome = loupe(
+            "embed", trained_run.path, image_folder, "--out", out / "latents.npz", *THREADS
+        )
+
+        assert outcome.code == 0
+        with np.load(out / "latents.npz", allow_pickle=False) as arrays:
+            assert sorted(arrays) == ["labels", "latents", "paths"]
+            assert arrays["latents"].shape == (24, 4)
+            assert arrays["latents"].dtype == np.float32
+            assert set(arrays["labels"].tolist()) == {"circles", "stripes"}
+            assert arrays["paths"][0] == "circles/图 00.png"
+
+    def test_json_names_count_dimensions_and_file(
+        self, loupe: Loupe, trained_run: Run, image_folder: Path, out: Path
+    ) -> None:
+        words = ("--out", out / "l.npz", "--json", *THREADS)
+        outcome = loupe("embed", trained_run.path, image_folder, *words)
+
+        expected = {"n_images": 24, "dimensions": 4, "out": str(out / "l.npz")}
+        assert json.loads(outcome.out) == expected
+
+
+KEYS = [
+    "n_images",
+    "n_anomalous",
+    "image_auroc",
+    "image_aupr",
+    "f1_max",
+    "threshold_f1",
+    "pixel_auroc",
+    "aupro",
+    "per_defect",
+]
+
+
+class TestEvaluate:
+    def test_the_keys_are_exactly_those_that_were_promised(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path
+    ) -> None:
+        outcome = loupe("evaluate", trained_run.path, mvtec_folder, "--json", *THREADS)
+
+        measures = json.loads(outcome.out)
+        assert outcome.code == 0
+        assert list(measures) == KEYS
+        assert (measures["n_images"], measures["n_anomalous"]) == (10, 6)
+        assert set(measures["per_defect"]) == {"blot", "scratch"}
+        assert measures["image_auroc"] == 1.0
+        assert 0.8 < measures["pixel_auroc"] <= 1
+        assert 0 < measures["aupro"] <= 1
+
+    def test_the_numbers_are_those_of_the_scores_and_maps_that_are_written(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        from sklearn.metrics import roc_auc_score
+
+        words = ("--split", "test", "--maps", out / "maps", "--out", out / "s.csv", *THREADS)
+        loupe("score", trained_run.path, mvtec_folder, *words)
+        outcome = loupe("evaluate", trained_run.path, mvtec_folder, "--json", *THREADS)
+
+        rows = _rows(out / "s.csv")[1:]
+        truth, maps = [], []
+        for path, label, _ in rows:
+            mask = mvtec_folder / "ground_truth" / label / f"{Path(path).stem}_mask.png"
+            truth.append(
+                np.asarray(Image.open(mask)) > 0 if mask.exists() else np.zeros((16, 16), bool)
+            )
+            maps.append(np.load(out / "maps" / f"{path}.npy"))
+        measures = json.loads(outcome.out)
+        assert measures["image_auroc"] == pytest.approx(
+            roc_auc_score([row[1] != "good" for row in rows], [float(row[2]) for row in rows])
+        )
+        assert measures["pixel_auroc"] == pytest.approx(
+            roc_auc_score(np.ravel(truth), np.ravel(maps)), abs=1e-6
+        )
+
+    def test_what_cannot_be_measured_is_null(
+        self, loupe: Loupe, trained_run: Run, image_folder: Path
+    ) -> None:
+        outcome = loupe("evaluate", trained_run.path, image_folder, "--json", *THREADS)
+
+        measures = json.loads(outcome.out)
+        assert list(measures) == KEYS
+        assert measures["n_images"] == 24
+        assert {measures[key] for key in KEYS[1:]} == {None}
+
+    def test_without_masks_only_the_pixel_measures_are_null(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path
+    ) -> None:
+        shutil.rmtree(mvtec_folder / "ground_truth")
+
+        outcome = loupe("evaluate", trained_run.path, mvtec_folder, "--json", *THREADS)
+
+        measures = json.loads(outcome.out)
+        assert [key for key in KEYS if measures[key] is None] == ["pixel_auroc", "aupro"]
+
+    def test_without_json_a_table_is_printed(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path
+    ) -> None:
+        outcome = loupe("evaluate", trained_run.path, mvtec_folder, *THREADS)
+
+        assert [line.split()[0] for line in outcome.out.splitlines()] == KEYS
+
+
+@pytest.mark.parametrize("command", ["score", "embed", "evaluate"])
+class TestErrors:
+    def _words(self, command: str, out: Path) -> list[object]:
+        return [] if command == "evaluate" else ["--out", out / "file"]
+
+    def test_a_folder_that_is_no_run_is_one_sentence(
+        self, loupe: Loupe, mvtec_folder: Path, out: Path, command: str
+    ) -> None:
+        outcome = loupe(command, mvtec_folder, mvtec_folder, *self._words(command, out), *THREADS)
+
+        assert "is not a run folder: it holds no readable spec.json" in outcome.told()
+
+    def test_a_run_that_is_not_trained_is_one_sentence(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path, command: str
+    ) -> None:
+        for name in ("method", "checkpoints"):
+            shutil.rmtree(trained_run.path / name)
+
+        outcome = loupe(
+            command, trained_run.path, mvtec_folder, *self._words(command, out), *THREADS
+        )
+
+        assert "holds nothing trained yet: resume its training" in outcome.told()
+
+    def test_a_damaged_trained_method_is_one_sentence(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path, command: str
+    ) -> None:
+        (trained_run.path / "method" / "state.safetensors").write_bytes(b"damaged")
+
+        outcome = loupe(
+            command, trained_run.path, mvtec_folder, *self._words(command, out), *THREADS
+        )
+
+        assert "No readable trained method in" in outcome.told()
+
+    def test_a_folder_without_images_is_one_sentence(
+        self, loupe: Loupe, trained_run: Run, tmp_path: Path, out: Path, command: str
+    ) -> None:
+        (tmp_path / "empty").mkdir()
+
+        outcome = loupe(
+            command, trained_run.path, tmp_path / "empty", *self._words(command, out), *THREADS
+        )
+
+        assert "holds no images that can be read" in outcome.told()
+
+    def test_a_folder_that_is_not_there_is_one_sentence(
+        self, loupe: Loupe, trained_run: Run, tmp_path: Path, out: Path, command: str
+    ) -> None:
+        outcome = loupe(
+            command, trained_run.path, tmp_path / "nowhere", *self._words(command, out), *THREADS
+        )
+
+        assert "does not exist" in outcome.told()
+
+    def test_a_method_that_is_no_longer_installed_is_one_sentence(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path, command: str
+    ) -> None:
+        trained_run.write_spec(trained_run.spec().model_copy(update={"method": "gone"}))
+
+        outcome = loupe(
+            command, trained_run.path, mvtec_folder, *self._words(command, out), *THREADS
+        )
+
+        assert outcome.told().startswith("No method 'gone'. Known: ")
+
+
+@pytest.mark.parametrize("command", ["score", "embed"])
+def test_an_output_that_cannot_be_written_is_one_sentence(
+    loupe: Loupe, trained_run: Run, mvtec_folder: Path, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+
+    blocked = loupe(
+        command, trained_run.path, mvtec_folder, "--out", tmp_path / "file" / "x", *THREADS
+    )
+    a_folder = loupe(command, trained_run.path, mvtec_folder, "--out", tmp_path, *THREADS)
+
+    assert "file" in blocked.told()
+    assert str(tmp_path) in a_folder.told()
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_method_that_fails_is_one_sentence(
+    loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from plugins.autoencoder.autoencoder import Autoencoder
+
+    def failing(method: Autoencoder, images: object) -> None:
+        raise ValueError("shapes differ")
+
+    monkeypatch.setattr(Autoencoder, "score", failing)
+
+    outcome = loupe("score", trained_run.path, mvtec_folder, "--out", out / "s.csv", *THREADS)
+
+    assert "ValueError: shapes differ" in outcome.told()
+
+
+def test_output_that_nobody_reads_any_longer_ends_quietly(
+    trained_run: Run, mvtec_folder: Path
+) -> None:
+    import subprocess
+    import sys
+
+    words = ["methods", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "desktop_app", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    err = process.stderr.read().decode()
+    process.stderr.close()
+
+    assert process.wait() == 1
+    assert "Traceback" not in err
