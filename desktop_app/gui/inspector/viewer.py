@@ -18,6 +18,7 @@ from desktop_app.gui.inspector.heat import (
     heat_rgba,
     pixels_of,
 )
+from desktop_app.gui.inspector.maps import HeatMaps
 from desktop_app.gui.inspector.pane import Pane
 from desktop_app.gui.inspector.pictures import Photograph, Photographs
 from desktop_app.gui.inspector.zoom import Zoom
@@ -49,6 +50,7 @@ class Viewer(QWidget):
         self._thumbnail: Thumbnail = lambda _row: None
         self._next_rows: Callable[[], tuple[int, ...]] = tuple
         self._row = -1
+        self._maps = HeatMaps(session, self)
         self._map: NDArray[np.float32] | None = None
         self._difference: NDArray[np.float32] | None = None
         self.zoom = Zoom(self)
@@ -68,6 +70,7 @@ class Viewer(QWidget):
         column.addLayout(panes, 1)
         column.addWidget(self._heat_tools)
         self._photographs.arrived.connect(self._take_photograph)
+        self._maps.arrived.connect(self._show_map)
         self.zoom.changed.connect(self._show_zoom)
         session.current_changed.connect(self.show_current)
         session.table_changed.connect(self.show_current)
@@ -204,10 +207,8 @@ class Viewer(QWidget):
 
     def _show_result(self) -> None:
         """Offer the views that the open run has something for."""
-        session = self._session
-        result = session.result
-        has_maps = result is not None and result.maps is not None
-        rebuilds = can(session, "encodes", "decodes")
+        has_maps = self._maps.are_there
+        rebuilds = can(self._session, "encodes", "decodes")
         reasons = {
             "heat": "" if has_maps else tr("The open run has no heat maps for this folder."),
             "reconstruction": "" if rebuilds else _no_rebuilding(),
@@ -217,8 +218,6 @@ class Viewer(QWidget):
             self._switches[key].setEnabled(not reason)
             self._switches[key].setToolTip(reason or _tip(key))
         self._heat_tools.setVisible(has_maps)
-        if has_maps and result is not None:
-            self._scale.set_scale(colour_map(self.colours.choice()), *result.map_range)
         self._show_views()
         self.show_current()
 
@@ -268,20 +267,17 @@ class Viewer(QWidget):
             pane.set_outline(lines)
 
     def _show_map(self) -> None:
-        result = self._session.result
-        self._map = None
-        if result is not None and 0 <= self._row < len(result.index):
-            self._map = result.map(self._row)
+        """Take the map of the current image, or colour nothing until it comes."""
+        self._map = self._maps.map(self._row) if self._is_on("heat") else None
         self._colour_map()
 
     def _colour_map(self) -> None:
         """Lay the map of the current image over the photograph, on the scale of all maps."""
-        result, lut = self._session.result, colour_map(self.colours.choice())
-        overlay = None
-        if result is not None and self._map is not None:
-            faded = self._fade.isChecked()
-            overlay = image_from_array(heat_rgba(self._map, result.map_range, lut, fade=faded))
-            self._scale.set_scale(lut, *result.map_range)
+        lut, limits, overlay = colour_map(self.colours.choice()), self._maps.limits, None
+        if self._map is not None:
+            rgba = heat_rgba(self._map, limits, lut, fade=self._fade.isChecked())
+            overlay = image_from_array(rgba)
+        self._scale.set_scale(lut, *limits)
         self.panes["heat"].set_overlay(overlay, self.opacity.value() / 100)
         if self._difference is not None:
             self._show_difference(self._difference)

@@ -1,0 +1,91 @@
+"""Heat maps of the open run: from its results, or made when an image is looked at.
+
+A large folder has no maps on disk. Then the method is asked for the one that is looked at, and
+first, once, for those of a few images more, so that all are coloured on one scale.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from desktop_app.gui.methods import can
+from desktop_app.gui.session import Session
+
+Map = NDArray[np.float32]
+
+_SAMPLED = 12  # images whose maps set the scale
+_KEPT = 64
+
+
+class HeatMaps(QObject):
+    """Maps by row of the session's table."""
+
+    arrived = Signal()
+    """A map that was wanted is at hand, or the scale is known."""
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._made: OrderedDict[int, Map] = OrderedDict()  # by image id
+        self._limits: tuple[float, float] | None = None
+        session.result_changed.connect(self._forget)
+        session.run_changed.connect(self._forget)
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there are maps at all, on disk or on demand."""
+        result = self._session.result
+        return result is not None and (result.maps is not None or self._can_be_made)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """One scale for all maps: the values of the first and the last colour."""
+        result = self._session.result
+        if result is not None and result.maps is not None:
+            return result.map_range
+        return self._limits or (0.0, 1.0)
+
+    def map(self, row: int) -> Map | None:
+        """Return the map (H, W) of a row if it is at hand; else it is on its way, if possible."""
+        result = self._session.result
+        if result is None or not 0 <= row < len(result.index):
+            return None
+        if result.maps is not None:
+            return result.map(row)
+        made = self._made.get(int(self._session.table.ids[row]))
+        if made is None and self._can_be_made and result.index[row] >= 0:
+            self._ask(row)
+        return made
+
+    @property
+    def _can_be_made(self) -> bool:
+        return can(self._session, "localizes", "scores")
+
+    def _ask(self, row: int) -> None:
+        table, result = self._session.table, self._session.result
+        ids = [int(table.ids[row])]
+        if self._limits is None and result is not None:
+            known = np.flatnonzero(result.index >= 0)
+            spread = known[np.linspace(0, len(known) - 1, _SAMPLED).astype(np.int64)]
+            ids += [image_id for image_id in table.ids[spread].tolist() if image_id != ids[0]]
+        unique = list(dict.fromkeys(ids))
+        self._session.inference.request("localize", {"ids": unique}, {}, self._take)
+
+    def _take(self, header: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        maps = arrays["maps"].astype(np.float32)
+        if self._limits is None:
+            low, high = np.percentile(maps, (1, 99.9))
+            self._limits = float(low), float(max(high, low + 1e-12))
+        for image_id, made in zip(header["ids"], maps, strict=True):
+            self._made[image_id] = made
+        while len(self._made) > _KEPT:
+            self._made.popitem(last=False)
+        self.arrived.emit()
+
+    def _forget(self) -> None:
+        self._made.clear()
+        self._limits = None
