@@ -20,11 +20,13 @@ from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QFileDialog,
+    QHBoxLayout,
     QLabel,
     QMainWindow,
     QMessageBox,
     QStackedWidget,
     QTabWidget,
+    QToolButton,
     QWidget,
 )
 
@@ -47,7 +49,7 @@ from desktop_app.gui.palette import CommandPalette
 from desktop_app.gui.preferences import Preferences
 from desktop_app.gui.session import Session
 from desktop_app.gui.shortcuts import ShortcutList
-from desktop_app.gui.theme import apply_theme
+from desktop_app.gui.theme import SPACE, apply_theme
 from desktop_app.gui.training.jobsbar import JobsBar
 from desktop_app.gui.training.log import LogPanel
 from desktop_app.gui.training.methods import MethodsPanel
@@ -89,6 +91,7 @@ class Workbench(QMainWindow):
         self._build_status()
         self.actions_ = Actions(self, self._commands())
         self._connect()
+        self.tabs.setCornerWidget(self._corner())
         self._restore_layout()
         self._reports = CrashReports(self)
         self._reports.happened.connect(self._tell_crash)
@@ -133,6 +136,21 @@ class Workbench(QMainWindow):
         }
         self._docks["log"].hide()
         self._fit_docks()
+
+    def _corner(self) -> QWidget:
+        """Return buttons for what stands around the views, beside their tabs."""
+        corner = QWidget()
+        row = QHBoxLayout(corner)
+        row.setContentsMargins(0, 0, SPACE.s, 0)
+        row.setSpacing(SPACE.xs)
+        shown = (tr("Library panel"), tr("Log panel"), tr("Method panel"), tr("Dark and light"))
+        for text in shown:
+            action = self.actions_[text]
+            button = named(QToolButton(), action.text(), action.toolTip())
+            button.setDefaultAction(action)
+            button.setAutoRaise(True)
+            row.addWidget(button)
+        return corner
 
     def _dock(self, name: str, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)

@@ -16,6 +16,7 @@ from desktop_app.sdk.errors import InvalidInput
 
 EPOCHS = "epochs"
 BATCH_SIZE = "batch_size"
+_LOG_LETTERS = 20_000
 _PIECE = 10_000  # rows at a time
 
 
@@ -54,6 +55,14 @@ def throw_away(run: Run) -> None:
                 path=run.path,
             )
         )
+
+
+def worker_log(run: Run) -> str:
+    """Return the end of what the worker printed, empty without any."""
+    try:
+        return run.log_path.read_text(encoding="utf-8", errors="replace")[-_LOG_LETTERS:].strip()
+    except OSError:
+        return ""
 
 
 def reveal(path: Path) -> None:

@@ -7,7 +7,6 @@ second that something is new.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
@@ -205,7 +204,7 @@ class TrainingPanel(QWidget):
         self._show_details()
         self._offer_comparable()
         self._restart()
-        self._take_overlays(self.curves.tools.compared())
+        self._renew_overlays()
         self._read_pictures()
 
     def _let_go(self) -> None:
@@ -261,7 +260,7 @@ class TrainingPanel(QWidget):
         extends = actions.can_extend(spec)
         self.header.show_state(self._state, has_job=self._has_job(), extends=extends)
         detail = self._job.detail if self._job is not None else feed.detail
-        trouble = self._show_trouble(detail)
+        trouble = self._show_trouble(former, detail)
         self.header.show_progress(feed.progress, self._phase(), "" if trouble else detail)
         best = self.curves.best()
         self.readouts.show_feed(feed, best, active=self._state is JobState.RUNNING)
@@ -290,7 +289,7 @@ class TrainingPanel(QWidget):
         place = queued.index(self._job) + 1 if self._job in queued else 1
         return tr("Waits for the run before it (place {n} in the queue)", n=place)
 
-    def _show_trouble(self, detail: str) -> bool:
+    def _show_trouble(self, former: JobState, detail: str) -> bool:
         """Show the card about what went wrong; return whether there is one."""
         feed = self._feed
         if feed is None:
@@ -303,7 +302,8 @@ class TrainingPanel(QWidget):
         else:
             self.trouble.hide()
             return False
-        self.trouble.set_traceback(bool(self._tracebacks()))
+        if self._state is not former:
+            self.trouble.set_traceback(bool(self._traceback()[1]))
         return True
 
     def _show_details(self) -> None:
@@ -383,14 +383,18 @@ class TrainingPanel(QWidget):
             self.duplicate_wanted.emit(self._run)
 
     def _show_traceback(self) -> None:
-        told = self._tracebacks()
-        if told:
-            note = told[-1]
-            traceback_window(self._title(), note["text"], note["traceback"], self).show()
+        sentence, trace = self._traceback()
+        traceback_window(self._title(), sentence, trace, self).show()
 
-    def _tracebacks(self) -> list[dict[str, Any]]:
+    def _traceback(self) -> tuple[str, str]:
+        """Return what went wrong and where: told by the worker, or printed as it crashed."""
         notes = self._feed.notes if self._feed is not None else []
-        return [note for note in notes if note.get("traceback")]
+        for note in reversed(notes):
+            if note.get("traceback"):
+                return note["text"], note["traceback"]
+        if self._run is not None and self._state in (JobState.CRASHED, JobState.LOST):
+            return tr("The worker printed this before it ended:"), actions.worker_log(self._run)
+        return "", ""
 
     def _try(self, act: Callable[[], object]) -> None:
         try:
@@ -403,6 +407,9 @@ class TrainingPanel(QWidget):
     def _offer_comparable(self) -> None:
         others = [run for run in self._session.runs if _path(run) != _path(self._run)]
         self.curves.set_comparable([(str(run.path), _title_of(run)) for run in others])
+
+    def _renew_overlays(self) -> None:
+        self._take_overlays(self.curves.tools.compared())
 
     def _take_overlays(self, keys: Sequence[str]) -> None:
         for key in set(self._overlaid) - set(keys):
@@ -417,7 +424,7 @@ class TrainingPanel(QWidget):
                 self.destroyed.connect(self._overlaid[key].close)
                 feed = self._overlaid[key].follow(Path(key))
                 feed.updated.connect(self.curves.refresh)
-                feed.restarted.connect(lambda: self._take_overlays(self.curves.tools.compared()))
+                feed.restarted.connect(self._renew_overlays)
             source = self._overlaid[key].feed
             if source is not None:
                 overlays.append(Overlay(key, _title_of(runs[key]), source.curves))

@@ -114,7 +114,7 @@ class RunDelegate(QStyledItemDelegate):
         live = self._live(row)
         state = live.state if live is not None else row.state
         theme = current_theme()
-        area: QRect = option.rect  # type: ignore[attr-defined]
+        area: QRect = option.rect
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._draw_ground(painter, theme, option, area, opened=self._is_open(row))
@@ -141,7 +141,7 @@ class RunDelegate(QStyledItemDelegate):
         *,
         opened: bool,
     ) -> None:
-        flags = option.state  # type: ignore[attr-defined]
+        flags = option.state
         if flags & QStyle.StateFlag.State_Selected:
             painter.fillRect(area, theme.colour("selection"))
         elif flags & QStyle.StateFlag.State_MouseOver:

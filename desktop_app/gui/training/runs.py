@@ -84,11 +84,11 @@ class RunList(QWidget):
         session.run_changed.connect(self._repaint)
         session.catalog_changed.connect(self._repaint)
         session.jobs.jobs_changed.connect(self._take_jobs)
-        session.jobs.job_ended.connect(lambda _job: self.refresh())
+        session.jobs.job_ended.connect(self.refresh)
         follow_theme(self._themed)
         self.refresh()
 
-    def refresh(self) -> None:
+    def refresh(self, _job: object = None) -> None:
         """Read behind how the runs are."""
         runs, known = list(self._session.runs), dict(self._known)
         self._session.background.run("summaries", lambda: summaries(runs, known), self._take)
@@ -313,7 +313,9 @@ class RunList(QWidget):
 
     def _show_menu(self, place: QPoint) -> None:
         if self.selected():
-            self.menu().popup(self.list.viewport().mapToGlobal(place))
+            menu = self.menu()
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self.list.viewport().mapToGlobal(place))
 
     def _act_on_empty(self) -> None:
         if self._words:

@@ -1,0 +1,56 @@
+"""Numbers per pixel as colours, masks as lines."""
+
+import numpy as np
+
+from desktop_app.gui.inspector.heat import difference, heat_rgba, outline, pixels_of
+from desktop_app.gui.theme import colour_map
+
+
+def test_a_value_has_the_same_colour_in_every_map() -> None:
+    lut = colour_map("inferno")
+    first = heat_rgba(np.array([[0.0, 0.5]]), (0, 1), lut)
+    second = heat_rgba(np.array([[0.5, 9.0]]), (0, 1), lut)
+    assert first[0, 1].tolist() == second[0, 0].tolist()
+    assert second[0, 1, :3].tolist() == lut[255].tolist()
+
+
+def test_what_is_usual_fades_out_unless_told_otherwise() -> None:
+    values, lut = np.array([[0.0, 1.0, np.nan]]), colour_map("magma")
+    assert heat_rgba(values, (0, 1), lut)[0, :, 3].tolist() == [0, 255, 0]
+    assert heat_rgba(values, (0, 1), lut, fade=False)[0, :, 3].tolist() == [255, 255, 0]
+
+
+def test_a_scale_without_extent_breaks_nothing() -> None:
+    assert heat_rgba(np.ones((2, 2)), (1, 1), colour_map("grey")).shape == (2, 2, 4)
+
+
+def test_the_outline_of_a_square_is_four_lines() -> None:
+    mask = np.zeros((10, 20), np.bool_)
+    mask[2:5, 4:12] = True
+    lines = outline(mask)
+    expected = {(0.2, 0.2, 0.6, 0.2), (0.2, 0.5, 0.6, 0.5), (0.2, 0.2, 0.2, 0.5), (0.6, 0.2, 0.6, 0.5)}
+    assert {tuple(np.round(line, 4).tolist()) for line in lines.astype(np.float64)} == expected
+
+
+def test_large_masks_are_thinned_without_losing_small_defects() -> None:
+    mask = np.zeros((2000, 3000), np.bool_)
+    mask[1500, 2999] = True
+    lines = outline(mask)
+    assert len(lines) == 4
+    assert abs(lines[:, [0, 2]].mean() - 1) < 0.01
+    assert abs(lines[:, [1, 3]].mean() - 0.75) < 0.01
+
+
+def test_an_empty_mask_has_no_outline() -> None:
+    assert outline(np.zeros((5, 5), np.bool_)).shape == (0, 4)
+
+
+def test_the_difference_is_the_mean_over_the_channels() -> None:
+    image, rebuilt = np.zeros((3, 1, 1), np.float32), np.ones((3, 1, 1), np.float32)
+    rebuilt[0] = 0
+    assert np.isclose(difference(image, rebuilt), 2 / 3).all()
+
+
+def test_images_become_pixels_that_qt_can_draw() -> None:
+    assert pixels_of(np.full((1, 2, 3), 0.5)).shape == (2, 3)
+    assert pixels_of(np.full((3, 2, 3), 2.0)).max() == 255
