@@ -69,7 +69,7 @@ class Address:
 
 def send(connection: Connection, header: dict[str, Any], arrays: Arrays | None = None) -> None:
     """Send one message. Raises WorkerLost when the other side is gone."""
-    contents = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
+    contents = {name: np.asarray(array) for name, array in (arrays or {}).items()}
     shapes = [[name, array.dtype.str, list(array.shape)] for name, array in contents.items()]
     head = json.dumps({"header": header, "arrays": shapes}).encode("utf-8")
     try:

@@ -51,7 +51,12 @@ class Plugin:
 
     def methods(self) -> list[type[Method[Any]]]:
         """Return the methods it offers. Raises PluginProblem when one breaks the contract."""
-        methods = [kind for kinds in self.manager.hook.register_methods() for kind in kinds]
+        try:
+            methods = [kind for kinds in self.manager.hook.register_methods() for kind in kinds]
+        except Exception as problem:  # whatever a hook of a plugin raises belongs to that plugin
+            raise PluginProblem(
+                f"Plugin '{self.source.id}' fails: {type(problem).__name__}: {problem}"
+            ) from problem
         for kind in methods:
             _check_method(kind)
         return methods

@@ -45,7 +45,7 @@ def run_window(
     window.show()
     if run is not None:
         window.open_run(run)
-        window.show_view(window.inspector)
+        window.show_view("inspector")
     elif path is not None and not Workspace.is_workspace(path):
         window.open_folder(path)
     return app.exec()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
+from shiboken6 import isValid
 
 from desktop_app.core.eventlog import EventReader, Line
 from desktop_app.core.runs import JobFolder, JobState
@@ -128,7 +129,8 @@ class RunFeed(QObject):
 
     def close(self) -> None:
         """Follow no longer."""
-        self._timer.stop()
+        if isValid(self._timer):  # Qt may have taken it away with a parent
+            self._timer.stop()
         self._ended.set()
         self._reader.join(timeout=2)
 

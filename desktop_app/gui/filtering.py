@@ -52,9 +52,9 @@ class SharedFilter(QObject):
         self._criteria: dict[str, Criterion] = {}
         self._folder = session.folder
         session.table_changed.connect(self._follow_table)
-        session.result_changed.connect(lambda: self._ask_again("result"))
-        session.verdicts_changed.connect(lambda: self._ask_again("verdicts"))
-        session.threshold_changed.connect(lambda: self._ask_again("threshold"))
+        session.result_changed.connect(self._follow_result)
+        session.verdicts_changed.connect(self._follow_verdicts)
+        session.threshold_changed.connect(self._follow_threshold)
 
     def criteria(self) -> dict[str, Criterion]:
         """Return the criteria by name, the oldest first."""
@@ -102,6 +102,15 @@ class SharedFilter(QObject):
 
     def _apply(self) -> None:
         self._session.set_filter(self.mask() if self._criteria else None)
+
+    def _follow_result(self) -> None:
+        self._ask_again("result")
+
+    def _follow_verdicts(self) -> None:
+        self._ask_again("verdicts")
+
+    def _follow_threshold(self) -> None:
+        self._ask_again("threshold")
 
     def _ask_again(self, about: str) -> None:
         if any(about in criterion.depends_on for criterion in self._criteria.values()):

@@ -12,7 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop_app.gui.editors import Editor, RunChoices, RunEditor, Wording, editor
 from desktop_app.gui.i18n import tr
@@ -22,7 +30,7 @@ from desktop_app.gui.theme import SPACE, set_role, set_tone
 from desktop_app.gui.widgets import CollapsibleSection, ElidedLabel, SectionHeader, named
 from desktop_app.gui.wording import spoken
 
-_LABEL_WIDTH = 104
+_LABEL_WIDTH = 106
 _RESET_WIDTH = 22
 
 
@@ -49,9 +57,6 @@ class ParameterRow(QWidget):
         )
         set_icon(self.reset_button, "undo", "text_secondary")
         self.reset_button.setFixedWidth(_RESET_WIDTH)
-        policy = self.reset_button.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.reset_button.setSizePolicy(policy)
         self._help = QLabel(self.explanation, wordWrap=True)
         self._problem = QLabel(wordWrap=True)
         set_role(self._help, "caption")
@@ -61,11 +66,14 @@ class ParameterRow(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(SPACE.s)
         grid.setVerticalSpacing(0)
-        grid.addWidget(self._label, 0, 0)
+        head = QHBoxLayout()
+        head.setSpacing(0)
+        head.addWidget(self._label, 1)
+        head.addWidget(self.reset_button)
+        grid.addLayout(head, 0, 0)
         grid.addWidget(self.editor, 0, 1)
-        grid.addWidget(self.reset_button, 0, 2)
-        grid.addWidget(self._problem, 1, 0, 1, 3)
-        grid.addWidget(self._help, 2, 0, 1, 3)
+        grid.addWidget(self._problem, 1, 0, 1, 2)
+        grid.addWidget(self._help, 2, 0, 1, 2)
         grid.setColumnMinimumWidth(0, _LABEL_WIDTH)
         grid.setColumnStretch(1, 1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)

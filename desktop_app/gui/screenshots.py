@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 
 from desktop_app.core.runs import Run
 from desktop_app.core.settings import Settings
@@ -17,6 +17,7 @@ from desktop_app.sdk.errors import LoupeError
 _PATIENCE_SECONDS = 60.0
 _SETTLE_SECONDS = 1.5
 SIZE = (1440, 900)
+_VIEWS = ("gallery", "training", "map", "inspector")
 
 
 def write_screenshots(
@@ -35,7 +36,7 @@ def write_screenshots(
     try:
         _wait(lambda: window.session.result is not None, "the scores")
         _wait(lambda: not _is_indexing(window), "the images")
-        return [_shot(app, window, *view, target, theme) for view in _views(window)]
+        return [_shot(app, window, view, target, theme) for view in _VIEWS]
     finally:
         window.session.jobs.close()
         window.deleteLater()
@@ -43,19 +44,8 @@ def write_screenshots(
         app.processEvents()
 
 
-def _views(window: Workbench) -> list[tuple[str, QWidget]]:
-    return [
-        ("gallery", window.library),
-        ("training", window.training),
-        ("latent-map", window.latent),
-        ("inspector", window.inspector),
-    ]
-
-
-def _shot(
-    app: QApplication, window: Workbench, name: str, panel: QWidget, target: Path, theme: str
-) -> Path:
-    window.show_view(panel)
+def _shot(app: QApplication, window: Workbench, name: str, target: Path, theme: str) -> Path:
+    window.show_view(name)
     _rest(_SETTLE_SECONDS)
     app.processEvents()
     path = target / f"{name}-{theme}.png"

@@ -5,7 +5,6 @@ It owns the session and the panels, and knows which panel comes forward when som
 a panel shows is the panel's own affair.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from PySide6.QtGui import (
     QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -33,18 +33,15 @@ from PySide6.QtWidgets import (
 from desktop_app import __version__
 from desktop_app.core.jobs import ProcessRunner, Runner
 from desktop_app.core.runs import JobState, Run
-from desktop_app.core.sample import write_sample
 from desktop_app.core.settings import Settings, data_dir
 from desktop_app.core.workspace import Workspace, default_workspace
 from desktop_app.gui.actions import Actions, Command
 from desktop_app.gui.crashes import CrashReports, unseen_reports
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import icon
-from desktop_app.gui.inspector.panel import InspectorPanel
 from desktop_app.gui.jobs import Job
-from desktop_app.gui.latent.panel import LatentPanel
+from desktop_app.gui.lazy import LazyView, make_in_turn
 from desktop_app.gui.library.folders import FolderList
-from desktop_app.gui.library.panel import GalleryPanel
 from desktop_app.gui.palette import CommandPalette
 from desktop_app.gui.preferences import Preferences
 from desktop_app.gui.session import Session
@@ -53,7 +50,6 @@ from desktop_app.gui.theme import SPACE, apply_theme
 from desktop_app.gui.training.jobsbar import JobsBar
 from desktop_app.gui.training.log import LogPanel
 from desktop_app.gui.training.methods import MethodsPanel
-from desktop_app.gui.training.panel import TrainingPanel
 from desktop_app.gui.training.runs import RunList
 from desktop_app.gui.welcome import Welcome
 from desktop_app.gui.widgets.names import named
@@ -102,23 +98,58 @@ class Workbench(QMainWindow):
 
     def _build_centre(self) -> None:
         self.welcome = Welcome()
-        self.library = GalleryPanel(self.session)
-        self.training = TrainingPanel(self.session)
-        self.latent = LatentPanel(self.session)
-        self.inspector = InspectorPanel(self.session)
+        self._views = {
+            "gallery": LazyView(self._make_gallery),
+            "training": LazyView(self._make_training),
+            "map": LazyView(self._make_map),
+            "inspector": LazyView(self._make_inspector),
+        }
         self.tabs = named(QTabWidget(), tr("Views"))
         self.tabs.setDocumentMode(True)
-        for panel, name, picture in (
-            (self.library, tr("Gallery"), "grid"),
-            (self.training, tr("Training"), "chart"),
-            (self.latent, tr("Latent map"), "map"),
-            (self.inspector, tr("Inspector"), "heat"),
+        for view, name, picture in (
+            ("gallery", tr("Gallery"), "grid"),
+            ("training", tr("Training"), "chart"),
+            ("map", tr("Latent map"), "map"),
+            ("inspector", tr("Inspector"), "heat"),
         ):
-            self.tabs.addTab(panel, icon(picture), name)
+            self.tabs.addTab(self._views[view], icon(picture), name)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
         self.pages.addWidget(self.tabs)
         self.setCentralWidget(self.pages)
+
+    # Views are imported where they are made: together they are half of the time to the first
+    # picture of the window.
+
+    def _make_gallery(self) -> QWidget:
+        from desktop_app.gui.library.panel import GalleryPanel
+
+        panel = GalleryPanel(self.session)
+        panel.open_wanted.connect(self.choose_folder)
+        panel.place_wanted.connect(self.show_view)
+        return panel
+
+    def _make_training(self) -> QWidget:
+        from desktop_app.gui.training.panel import TrainingPanel
+
+        panel = TrainingPanel(self.session)
+        panel.setup_wanted.connect(self._show_method)
+        panel.duplicate_wanted.connect(self._duplicate)
+        return panel
+
+    def _make_map(self) -> QWidget:
+        from desktop_app.gui.latent.panel import LatentPanel
+
+        panel = LatentPanel(self.session)
+        panel.place_wanted.connect(self.show_view)
+        return panel
+
+    def _make_inspector(self) -> QWidget:
+        from desktop_app.gui.inspector.panel import InspectorPanel
+
+        panel = InspectorPanel(self.session)
+        panel.place_wanted.connect(self.show_view)
+        return panel
 
     def _build_docks(self) -> None:
         left = Qt.DockWidgetArea.LeftDockWidgetArea
@@ -181,12 +212,10 @@ class Workbench(QMainWindow):
             Command(edit, tr("Undo verdict"), session.undo, "undo", "Ctrl+Z"),
             Command(edit, tr("Redo verdict"), session.redo, "redo", "Ctrl+Shift+Z"),
             Command(edit, tr("Select none"), self._select_none, "x", "Ctrl+Shift+A"),
-            Command(view, tr("Gallery"), lambda: self.show_view(self.library), "grid", "Ctrl+1"),
-            Command(view, tr("Training"), lambda: self.show_view(self.training), "chart", "Ctrl+2"),
-            Command(view, tr("Latent map"), lambda: self.show_view(self.latent), "map", "Ctrl+3"),
-            Command(
-                view, tr("Inspector"), lambda: self.show_view(self.inspector), "heat", "Ctrl+4"
-            ),
+            Command(view, tr("Gallery"), lambda: self.show_view("gallery"), "grid", "Ctrl+1"),
+            Command(view, tr("Training"), lambda: self.show_view("training"), "chart", "Ctrl+2"),
+            Command(view, tr("Latent map"), lambda: self.show_view("map"), "map", "Ctrl+3"),
+            Command(view, tr("Inspector"), lambda: self.show_view("inspector"), "heat", "Ctrl+4"),
             Command(
                 view,
                 tr("Library panel"),
@@ -208,9 +237,6 @@ class Workbench(QMainWindow):
             Command(help_, tr("About Loupe"), self.show_about, "info", separated=True),
         ]
 
-    def _showing(self, panel: QWidget) -> Callable[[], None]:
-        return lambda: self.show_view(panel)
-
     def _connect(self) -> None:
         session = self.session
         self.welcome.open_wanted.connect(self.choose_folder)
@@ -218,10 +244,6 @@ class Workbench(QMainWindow):
         self.welcome.folder_chosen.connect(self.open_folder)
         self.sources.open_wanted.connect(self.choose_folder)
         self.sources.folder_chosen.connect(self.open_folder)
-        for panel in (self.library, self.latent, self.inspector):
-            panel.place_wanted.connect(self._show_place)
-        self.training.setup_wanted.connect(self._show_method)
-        self.training.duplicate_wanted.connect(self._duplicate)
         session.folder_changed.connect(self._show_folder)
         session.indexing_changed.connect(self._show_indexing)
         session.problem.connect(lambda text: self.toasts.show_toast(text, "bad"))
@@ -289,18 +311,21 @@ class Workbench(QMainWindow):
     def open_sample(self) -> None:
         """Make the built-in sample, if it is not there yet, and open it."""
         self.toasts.show_toast(tr("Making the built-in sample; the first time takes a moment."))
-        target = data_dir() / "sample"
-        self.session.background.run("sample", lambda: write_sample(target), self.open_folder)
+        self.session.background.run("sample", _written_sample, self.open_folder)
 
     def score_folder(self) -> None:
         """Look at all images of this folder with the run that is open."""
         if self.session.score_folder() is None:
             self.toasts.show_toast(tr("Open a folder and a trained run first."), "warning")
 
-    def show_view(self, panel: QWidget) -> None:
-        """Bring one of the views forward."""
+    def show_view(self, name: str) -> None:
+        """Bring "gallery", "training", "map" or "inspector" forward."""
         self.pages.setCurrentWidget(self.tabs)
-        self.tabs.setCurrentWidget(panel)
+        self.tabs.setCurrentWidget(self._views[name])
+
+    def view(self, name: str) -> QWidget:
+        """Return one of the views, made now if it was not looked at yet."""
+        return self._views[name].content
 
     def pause_or_resume(self) -> None:
         """Pause the running job, or resume the paused one."""
@@ -368,7 +393,7 @@ class Workbench(QMainWindow):
     def _show_job(self, job: Job) -> None:
         if job.result is None:
             self.session.open_run(job.run)
-            self.show_view(self.training)
+            self.show_view("training")
             self.session.refresh_runs()
 
     def _tell_end(self, job: Job) -> None:
@@ -387,11 +412,7 @@ class Workbench(QMainWindow):
     def _inspect(self, job: Job) -> None:
         if self.session.run is None or self.session.run.path != job.run.path:
             self.session.open_run(job.run)
-        self.show_view(self.inspector)
-
-    def _show_place(self, place: str) -> None:
-        places = {"gallery": self.library, "map": self.latent, "inspector": self.inspector}
-        self.show_view(places[place])
+        self.show_view("inspector")
 
     def _tell_crash(self, sentence: str, path: str) -> None:
         self.toasts.show_toast(
@@ -455,6 +476,11 @@ class Workbench(QMainWindow):
         if path is not None:
             self.open_path(path)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make the other views while the analyst looks at the first one."""
+        super().showEvent(event)
+        make_in_turn(list(self._views.values()))
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Let go of running jobs, which go on, and remember the layout."""
         layout = {
@@ -466,6 +492,12 @@ class Workbench(QMainWindow):
             settings.with_workspace(self.session.workspace.path).write()
         self.session.close()
         super().closeEvent(event)
+
+
+def _written_sample() -> Path:
+    from desktop_app.core.sample import write_sample  # a third of a second that most starts save
+
+    return write_sample(data_dir() / "sample")
 
 
 def _toggle(dock: QDockWidget) -> None:

@@ -16,7 +16,9 @@ Kind = Literal["int", "float", "bool", "choice", "text", "file", "run"]
 class Params(BaseModel):
     """Base of all parameter classes; frozen, and strict about unknown names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "Params":

@@ -61,7 +61,7 @@ class CalibratedScores(ReconstructionScores):
     @inference
     def score(self, images: Tensor) -> Tensor:
         """Return the peak (N,) of each map of `localize`; higher is more unusual."""
-        return self._map(images).amax(dim=(1, 2))
+        return worst_spot(self._map(images))
 
     @inference
     def localize(self, images: Tensor) -> Tensor:
@@ -98,6 +98,11 @@ def error_map(error: Tensor, usual: Tensor) -> Tensor:
     """Return squares (N, H, W) of errors (N, C, H, W) in units of the usual square (H, W)."""
     usual = smoothed(usual.unsqueeze(0))
     return smoothed(error.square().mean(dim=1)) / (usual + _FLOOR * usual.mean() + _LEAST_ERROR)
+
+
+def worst_spot(maps: Tensor) -> Tensor:
+    """Return the peak (N,) of maps (N, H, W)."""
+    return maps.amax(dim=(1, 2))
 
 
 def smoothed(maps: Tensor, sigma: float | None = None) -> Tensor:

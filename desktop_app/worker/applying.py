@@ -23,6 +23,7 @@ from desktop_app.sdk.method import Method
 from desktop_app.worker.commands import Commands, Stopped
 from desktop_app.worker.devices import chosen_device, use_threads
 from desktop_app.worker.failures import told_failures
+from desktop_app.worker.listeners import with_listeners
 from desktop_app.worker.loading import channels_of, trained_method
 from desktop_app.worker.narrator import Narrator, Observer, silent
 from desktop_app.worker.ownership import owned
@@ -58,6 +59,7 @@ def apply(
     """Use a trained run on the folder that the result's spec names; return how it ended."""
     commands = commands or Commands()
     spec = result.spec()
+    observe = with_listeners(result.path, observe)
     with owned(result, commands), Narrator(result, observe, size=0) as narrator:
         narrator.start_clock()
         with told_failures(narrator) as outcome:

@@ -8,6 +8,7 @@ from desktop_app.core.locks import release_lock, take_lock
 from desktop_app.core.runs import JobFolder, Run
 from desktop_app.core.states import read_about
 from desktop_app.worker.commands import Commands, CommandServer
+from desktop_app.worker.listeners import with_listeners
 from desktop_app.worker.narrator import Narrator, Observer
 
 
@@ -37,6 +38,9 @@ def continued(run: Run, observe: Observer) -> Iterator[tuple[Narrator, Path | No
     checkpoint = run.latest_checkpoint()
     about = read_about(checkpoint) if checkpoint is not None else {"events": 0, "elapsed": 0.0}
     with Narrator(
-        run, observe, size=int(about["events"]), elapsed=float(about["elapsed"])
+        run,
+        with_listeners(run.path, observe),
+        size=int(about["events"]),
+        elapsed=float(about["elapsed"]),
     ) as narrator:
         yield narrator, checkpoint

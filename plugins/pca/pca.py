@@ -9,8 +9,8 @@ Halko, Martinsson & Tropp, Finding structure with randomness, 2011, https://arxi
 
 Up to 1,100 values per image Q is the identity, T is the covariance, and one pass is exact.
 
-Memory: one batch of images (16 MB) and four float32 matrices F x L, whatever the number of images:
-20 MB for 64-pixel, 250 MB for 224-pixel colour images with 64 components; 40 MB in the exact case.
+Memory: a batch of images (16 MB a copy) and four float32 matrices F x L, whatever the number of
+images: 32 MB for colour images of 64 pixels, 390 MB for those of 224 pixels, at 128 components.
 
 Shapes: N images, C channels, H rows, W columns, F = C*H*W values, D components, L columns of Q.
 """
@@ -32,7 +32,7 @@ from desktop_app.sdk.method import Card, Method, State
 from desktop_app.sdk.params import Params, param
 from desktop_app.sdk.views import Curve, ImageGrid, View
 from desktop_app.toolbox.inference import require_shape
-from desktop_app.toolbox.reconstruction import error_map
+from desktop_app.toolbox.reconstruction import PULL, error_map, worst_spot
 
 Vector = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class PCAParams(Params):
     """How many components, and how carefully they are found."""
 
     components: int = param(
-        64, low=1, high=1024, scale="log", help="Directions D kept, those of largest variance."
+        128, low=1, high=1024, scale="log", help="Directions D kept, those of largest variance."
     )
     whiten: bool = param(
         False, help="Give every latent dimension unit variance; reconstructions stay the same."
@@ -79,8 +79,8 @@ class _Work:
     """P'P (L, L) of the pass so far."""
     total: Vector
     """Sum of all images (F,) so far, in 0..255; complete after the first pass."""
-    squares: float = 0.0
-    """Sum of the squares of all values so far, in 0..255."""
+    squares: Vector
+    """Sum of their squares (F,)."""
     spread: float = 0.0
     """Sum of the squares of the centred values of the present pass."""
     residual: float = math.inf
@@ -122,6 +122,8 @@ class PCA(Method[PCAParams]):
         """Orthonormal directions (D, F), by falling variance; random until the first are found."""
         self.variances: Vector = np.zeros(0)
         """Variance (D,) along each direction, in units of squared pixel values in [0, 1]."""
+        self.usual: Array = np.ones((0, 0), np.float32)
+        """Mean squared error (H, W) of the training images, as `deviation` measures it."""
         self.total_variance = 0.0
         """Sum of the variances of all F values."""
         self._work: _Work | None = None
@@ -174,18 +176,12 @@ class PCA(Method[PCAParams]):
         return self.decode((normal * spread).astype(np.float32))
 
     def score(self, images: Images) -> Array:
-        """Return the mean squared residual (N,) per value: the distance from the plane."""
-        return np.concatenate([np.square(rest).mean(axis=1) for rest in self._residuals(images)])
+        """Return the peak (N,) of each map of `localize`."""
+        return np.concatenate([worst_spot(maps).numpy() for maps in self._maps(images)])
 
     def localize(self, images: Images) -> Array:
-        """Return the squared residual (N, H, W), averaged over channels and smoothed."""
-        shape = self._known_shape()
-        return np.concatenate(
-            [
-                error_map(torch.from_numpy(rest.reshape(-1, *shape))).numpy()
-                for rest in self._residuals(images)
-            ]
-        )
+        """Return residuals (N, H, W) in units of the usual residual, smoothed."""
+        return np.concatenate([maps.numpy() for maps in self._maps(images)])
 
     def views(self) -> Sequence[View]:
         """Return scree, cumulative variance, error by number of components, eigen-images."""
@@ -235,6 +231,7 @@ class PCA(Method[PCAParams]):
             "mean": self.mean.copy(),
             "axes": self.axes.copy(),
             "variances": self.variances.copy(),
+            "usual": self.usual.copy(),
         }
         values: dict[str, Any] = {
             "sample_shape": list(self._known_shape()),
@@ -262,6 +259,7 @@ class PCA(Method[PCAParams]):
         self.sample_shape = (channels, height, width)
         self.mean, self.axes = np.array(state.arrays["mean"]), np.array(axes)
         self.variances = np.array(state.arrays["variances"])
+        self.usual = np.array(state.arrays["usual"])
         self.total_variance = float(state.values["total_variance"])
         saved = {**state.arrays, **state.values}
         gathered = {entry.name: saved[f"work/{entry.name}"] for entry in fields(_Work)}
@@ -279,7 +277,7 @@ class PCA(Method[PCAParams]):
             raise InvalidInput(f"'{data.name}' holds no usable image to train on.")
         F, n = math.prod(data.sample_shape), len(data)
         D = max(1, min(self.params.components, F, n - 1))
-        L = min(F, n, D + max(16, D // 2))
+        L = min(F, n, D + max(16, D // 4))
         exact = F <= _EXACT_VALUES
         start = np.random.default_rng(self.seed).standard_normal((F, L)).astype(np.float32)
         Q = np.linalg.qr(start)[0]  # (F, L)
@@ -288,17 +286,23 @@ class PCA(Method[PCAParams]):
         self.mean = np.zeros(F, np.float32)
         self.axes = np.ascontiguousarray(Q[:, :D].T)
         self.variances = np.zeros(D)
+        self.usual = np.ones(data.sample_shape[1:], np.float32)
         self._work = _Work(
             count=n,
             basis=Q[:, :0] if exact else Q,
             products=np.zeros((F, 0 if exact else L), np.float32),
             moments=np.zeros((width, width)),
             total=np.zeros(F),
+            squares=np.zeros(F),
         )
 
     def _require_same(self, data: Dataset) -> _Work:
         shape, work = self._known_shape(), self._work
-        if work is None or data.sample_shape != shape or (not work.done and len(data) != work.count):
+        if (
+            work is None
+            or data.sample_shape != shape
+            or (not work.done and len(data) != work.count)
+        ):
             raise InvalidInput(
                 f"The training began with {work.count if work else 0} images of shape {shape}, "
                 f"'{data.name}' has {len(data)} of shape {data.sample_shape}: start a new run."
@@ -308,7 +312,7 @@ class PCA(Method[PCAParams]):
     def _gather_mean(self, work: _Work, pixels: NDArray[np.uint8]) -> None:
         values = pixels.astype(np.float64)
         work.total += values.sum(axis=0)
-        work.squares += float(np.vdot(values, values))
+        work.squares += np.square(values).sum(axis=0)
         seen = work.batch * max(1, _BATCH_VALUES // self.mean.size) + len(pixels)
         self.mean = (work.total / (255 * seen)).astype(np.float32)
 
@@ -326,7 +330,7 @@ class PCA(Method[PCAParams]):
         """Return the share of variance explained and the squared error per value, so far."""
         if work.round == 0:
             mean = work.total / seen
-            spread = work.squares / seen - float(np.vdot(mean, mean))
+            spread = float(work.squares.sum()) / seen - float(np.vdot(mean, mean))
             return 0.0, max(spread, 0.0) / (255**2 * self.mean.size)
         kept = float(np.linalg.eigvalsh(work.moments)[-len(self.axes) :].sum())
         share = min(1.0, kept / work.spread) if work.spread > 0 else 1.0
@@ -356,6 +360,18 @@ class PCA(Method[PCAParams]):
         self.axes = np.ascontiguousarray(axes * np.where(largest < 0, -1, 1).astype(np.float32))
         self.variances = np.maximum(variances[::-1][:D], 0.0)
         self.total_variance = work.spread / freedom
+        self.usual = self._usual_error(work)
+
+    def _usual_error(self, work: _Work) -> Array:
+        """Return the mean of the squared deviation (H, W) of all training images.
+
+        Coordinates along the directions are uncorrelated: the means of their squares add up.
+        """
+        n = work.count
+        spread = work.squares / n - np.square(work.total / n)  # (F,)
+        kept = (self.variances * (n - 1) / n) @ np.square(self.axes)  # (F,)
+        usual = np.maximum(spread / 255**2 - (1 - PULL**2) * kept, 0)
+        return usual.reshape(self._known_shape()).mean(axis=0).astype(np.float32)
 
     def _scale(self, power: float) -> Array:
         """Return the variances (D,) to a power where the latent space is whitened, else ones."""
@@ -365,10 +381,15 @@ class PCA(Method[PCAParams]):
             scale = np.where(some, np.where(some, self.variances, 1.0) ** power, 0.0)
         return scale.astype(np.float32)
 
-    def _residuals(self, images: Images) -> Iterator[Array]:
+    def _maps(self, images: Images) -> Iterator[torch.Tensor]:
+        """Yield the maps (n, H, W) of a few images at a time."""
         for part in self._flat(images):
-            centred = part - self.mean
-            yield centred - (centred @ self.axes.T) @ self.axes
+            X = part - self.mean  # (n, F), centred
+            error = X - (1 - PULL) * ((X @ self.axes.T) @ self.axes)
+            yield error_map(
+                torch.from_numpy(error.reshape(-1, *self._known_shape())),
+                torch.from_numpy(self.usual),
+            )
 
     def _flat(self, images: Images) -> Iterator[Array]:
         """Yield the images as rows (n, F), a few at a time."""
@@ -387,7 +408,8 @@ class PCA(Method[PCAParams]):
 def _forget(work: _Work) -> None:
     """Drop what only an unfinished fit needs."""
     work.basis, work.products = work.basis[:0], work.products[:0]
-    work.moments, work.total = work.moments[:0, :0], work.total[:0]
+    work.moments = work.moments[:0, :0]
+    work.total, work.squares = work.total[:0], work.squares[:0]
 
 
 @hookimpl

@@ -91,8 +91,8 @@ def _print_gaps(home: Path, seconds: float) -> None:
     timer.setInterval(_BEAT_MILLISECONDS)
     timer.timeout.connect(lambda: beats.append(time.perf_counter()))
     timer.start()
-    for panel in (window.training, window.latent, window.inspector, window.library):
-        window.show_view(panel)
+    for view in ("training", "map", "inspector", "gallery"):
+        window.show_view(view)
         end = time.monotonic() + seconds / 4
         _run_until(app, lambda end=end: time.monotonic() > end)
     timer.stop()

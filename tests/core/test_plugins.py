@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +50,10 @@ def test_a_broken_plugin_is_a_sentence_of_its_own(write_plugin: WritePlugin, nam
     source, sentence = IN_PROCESS[name]
     write_plugin(name, source)
 
-    with pytest.raises((PluginProblem, ValueError)) as problem:
+    with pytest.raises(PluginProblem) as problem:
         load_plugin(_source(name)).methods()
 
-    assert sentence.removeprefix("ValueError: ") in str(problem.value)
+    assert sentence in str(problem.value)
 
 
 def test_a_broken_plugin_does_not_keep_others_from_being_found(
@@ -95,7 +95,7 @@ def test_the_help_of_a_file_lies_beside_it(write_plugin: WritePlugin) -> None:
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A package with the entry point `loupe.plugins`, as pip would install it."""
     site = tmp_path / "site-packages"
     package = site / "loupe_mean"

@@ -128,6 +128,7 @@ class FakeJob(QObject):
 
 class FakeQueue(QObject):
     jobs_changed = Signal()
+    job_started = Signal(object)
     job_ended = Signal(object)
 
     def __init__(self, folder: Path) -> None:
@@ -147,6 +148,7 @@ class FakeQueue(QObject):
         job.setParent(self)
         job.state_changed.connect(self.jobs_changed)
         self.jobs_changed.emit()
+        self.job_started.emit(job)
         return job
 
     def active(self) -> list[FakeJob]:

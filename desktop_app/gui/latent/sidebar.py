@@ -132,7 +132,7 @@ class ImageCard(QWidget):
         session.current_changed.connect(self.show_current)
         session.result_changed.connect(self.show_current)
         session.table_changed.connect(self.show_current)
-        thumbnails.loaded.connect(lambda _ids: self._show_pictures())
+        thumbnails.loaded.connect(self._show_pictures)
         self.show_current()
 
     def wanted_ids(self) -> list[int]:

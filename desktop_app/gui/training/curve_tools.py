@@ -14,7 +14,7 @@ from desktop_app.gui.training.curve_plot import Look
 from desktop_app.gui.training.flow import FlowLayout
 from desktop_app.gui.widgets import Segment, Segmented, SliderField, named
 
-_WINDOW = 20.0
+_SUGGESTED_STEP = 1.5  # factor from which a suggestion differs from what is shown
 _LARGEST_WINDOW = 10_000.0
 
 
@@ -35,7 +35,8 @@ class CurveTools(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._look = Look()
+        self._look = Look(smoothing=False)
+        self._chosen = False  # whether the analyst moved the slider
         self._axis = Segmented(
             tr("Horizontal axis"),
             [
@@ -53,7 +54,7 @@ class CurveTools(QWidget):
             tr("Smoothing"),
             1,
             _LARGEST_WINDOW,
-            _WINDOW,
+            1,
             decimals=0,
             logarithmic=True,
             tip=tr("Values that are smoothed over; 1 shows the raw values"),
@@ -96,6 +97,16 @@ class CurveTools(QWidget):
     def smoothing(self) -> float:
         """Return the number of values that are smoothed over."""
         return self._smoothing.value()
+
+    def suggest_smoothing(self, window: float) -> bool:
+        """Smooth over so many values unless the analyst chose; return whether that is new."""
+        known = self.smoothing()
+        near = known / _SUGGESTED_STEP <= window <= known * _SUGGESTED_STEP
+        if self._chosen or near:
+            return False
+        self._smoothing.set_value(window)
+        self._change()
+        return True
 
     def grouping(self) -> str:
         """Return auto, separate or together."""
@@ -161,6 +172,7 @@ class CurveTools(QWidget):
             self.look_changed.emit(self._look, former)
 
     def _smooth(self, window: float) -> None:
+        self._chosen = True
         self._change()
         self.window_changed.emit(window)
 

@@ -33,6 +33,8 @@ _MAGNITUDE_SAMPLE = 2000
 _NEAR = 6.0  # pixels within which the crosshair names a mark
 _FIRST_HEIGHT = 190  # logical pixels
 _FEW_CHANGES = 50
+_WINDOWS = 80.0  # lengths of a window that a run has, unless the analyst chooses otherwise
+_WIDEST = 500.0
 _RATES = ("learning_rate", "lr")
 
 
@@ -190,6 +192,10 @@ class CurvesView(QWidget):
         return [("", self._title, self._source), *others]
 
     def _follow_sources(self) -> None:
+        steps = max((len(source) for _key, _title, source in self._sources()), default=0)
+        window = min(max(1.0, steps / _WINDOWS), _WIDEST)
+        if self.tools.suggest_smoothing(window):
+            self._take_window(window)
         for key, _title, source in self._sources():
             for name in source.names:
                 series = self._series.get((key, name))

@@ -19,7 +19,7 @@ from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_role
 from desktop_app.gui.training.card import BrokenCard, MethodCard
 from desktop_app.gui.training.texts import traceback_window
-from desktop_app.gui.widgets import EmptyState, SearchField
+from desktop_app.gui.widgets import EmptyState, SearchField, SectionHeader
 
 _CARD_WIDTH = 280  # logical pixels that a card likes to have
 
@@ -56,7 +56,9 @@ class MethodGallery(QWidget):
         self._stack.addWidget(self._scroll)
         self._stack.addWidget(self._empty)
         head = QVBoxLayout()
-        head.setContentsMargins(SPACE.m, SPACE.m, SPACE.m, 0)
+        head.setContentsMargins(SPACE.m, SPACE.s, SPACE.m, 0)
+        head.setSpacing(SPACE.s)
+        head.addWidget(SectionHeader(tr("Methods")))
         head.addWidget(self.search)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from desktop_app.core.runs import JobState
 from desktop_app.gui.i18n import tr
@@ -46,6 +54,7 @@ class JobsBar(QWidget):
         row.setSpacing(SPACE.s)
         for widget in (self.button, self.progress, self.words, self.waiting):
             row.addWidget(widget)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self._clock = QTimer(self, interval=_MILLISECONDS)
         self._clock.timeout.connect(self._refresh)
         session.jobs.jobs_changed.connect(self._take_jobs)

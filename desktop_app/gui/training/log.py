@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QStackedWidget,
     QTableView,
     QToolButton,
@@ -23,10 +24,16 @@ from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
 from desktop_app.gui.jobs import Job
 from desktop_app.gui.session import Session
-from desktop_app.gui.theme import SPACE, Theme, follow_theme
+from desktop_app.gui.theme import SPACE, Theme, follow_theme, set_role
 from desktop_app.gui.training.log_rows import ENTRY, LogEntry, LogFilter, LogModel
 from desktop_app.gui.training.texts import traceback_window
-from desktop_app.gui.widgets import EmptyState, SearchField, Segment, Segmented, named
+from desktop_app.gui.widgets import (
+    EmptyState,
+    SearchField,
+    Segment,
+    Segmented,
+    named,
+)
 from desktop_app.sdk.errors import LoupeError
 
 _ROW = 24  # logical pixels
@@ -67,6 +74,10 @@ class LogPanel(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(SPACE.m, SPACE.s, SPACE.m, 0)
         row.setSpacing(SPACE.s)
+        heading = QLabel(tr("Log"))
+        set_role(heading, "heading")
+        row.addWidget(heading)
+        row.addSpacing(SPACE.s)
         row.addWidget(self.levels)
         row.addWidget(self.search, 1)
         row.addStretch()

@@ -372,9 +372,7 @@ class TrainingPanel(QWidget):
 
         def start() -> None:
             smaller = actions.with_batch_size(spec, batch_size)
-            job = self._session.jobs.start(smaller, smaller.title)
-            self._session.refresh_runs()
-            self._session.open_run(job.run)
+            self._session.jobs.start(smaller, smaller.title)
 
         self._try(start)
 

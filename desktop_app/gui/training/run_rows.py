@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from PySide6.QtCore import (
@@ -17,7 +18,7 @@ from PySide6.QtGui import QFont, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop_app.core.runs import JobState
-from desktop_app.gui.i18n import tr
+from desktop_app.gui.icons import pixmap
 from desktop_app.gui.theme import (
     RADIUS,
     SPACE,
@@ -29,12 +30,13 @@ from desktop_app.gui.theme import (
 )
 from desktop_app.gui.training.states import state_words
 from desktop_app.gui.training.summaries import RunSummary
+from desktop_app.gui.widgets.badge import Tone
 from desktop_app.gui.wording import moment, number
 
 Index = QModelIndex | QPersistentModelIndex
 
 ROW_HEIGHT = 58  # logical pixels
-_BADGE = 18
+_SIGN = 16
 _BAR = 3
 SUMMARY = Qt.ItemDataRole.UserRole
 
@@ -45,6 +47,7 @@ class Live:
 
     state: JobState
     progress: float
+    metric: str
     value: float | None
 
 
@@ -119,14 +122,19 @@ class RunDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._draw_ground(painter, theme, option, area, opened=self._is_open(row))
         inside = area.adjusted(SPACE.m, SPACE.s - 2, -SPACE.m, -SPACE.s)
+        sign, tint = _signs(state)
+        picture = pixmap(sign, _SIGN, tint, painter.device().devicePixelRatio())
+        painter.drawPixmap(inside.left(), inside.top() + 3, picture)
         top = QRect(inside.left(), inside.top(), inside.width(), 22)
-        room = _draw_badge(painter, theme, state, top)
+        top.setLeft(top.left() + _SIGN + SPACE.s)
         painter.setFont(ui_font(TYPE.body, QFont.Weight.DemiBold))
         painter.setPen(theme.colour("text_disabled" if row.problem else "text"))
-        _draw_words(painter, top.adjusted(0, 0, -room - SPACE.s, 0), row.title)
-        below = QRect(inside.left(), top.bottom() + 1, inside.width(), 18)
-        value = live.value if live is not None and live.value is not None else row.value
-        self._draw_second_line(painter, theme, row, value, below)
+        _draw_words(painter, top, row.title)
+        below = QRect(top.left(), top.bottom() + 1, top.width(), 18)
+        measured: Live | RunSummary = row
+        if live is not None and live.value is not None:
+            measured = live
+        self._draw_second_line(painter, theme, row, state, measured, below)
         progress = live.progress if live is not None else row.progress
         if 0 < progress < 1:
             _draw_progress(painter, theme, state, progress, inside)
@@ -156,17 +164,29 @@ class RunDelegate(QStyledItemDelegate):
             painter.drawRect(QRectF(area).adjusted(0.5, 0.5, -0.5, -0.5))
 
     def _draw_second_line(
-        self, painter: QPainter, theme: Theme, row: RunSummary, value: float | None, area: QRect
+        self,
+        painter: QPainter,
+        theme: Theme,
+        row: RunSummary,
+        state: JobState,
+        measured: Live | RunSummary,
+        area: QRect,
     ) -> None:
         painter.setPen(theme.colour("text_secondary"))
         painter.setFont(number_font(TYPE.caption))
         room = 0
-        if row.metric and value is not None:
-            words = tr("{metric} {value}", metric=row.metric, value=number(value))
+        if measured.metric and measured.value is not None:
+            words = f"{measured.metric} {number(measured.value)}"
             room = painter.fontMetrics().horizontalAdvance(words) + SPACE.s
             right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
             painter.drawText(area, right, words)
-        parts = [self._method_title(row.method), moment(row.created)]
+        method = self._method_title(row.method)
+        parts = [
+            "" if state is JobState.FINISHED else state_words(state)[0],
+            "" if row.title.startswith(method) else method,
+            PurePath(row.folder).name,
+            moment(row.created),
+        ]
         words = row.problem or " · ".join(part for part in parts if part)
         painter.setFont(ui_font(TYPE.caption))
         _draw_words(painter, area.adjusted(0, 0, -room, 0), words)
@@ -177,29 +197,32 @@ def _draw_words(painter: QPainter, area: QRect, words: str) -> None:
     painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, shown)
 
 
-_PILLS = {
-    "": ("hover", "text_secondary"),
-    "accent": ("selection", "accent"),
-    "good": ("good_fill", "good"),
-    "warning": ("warning_fill", "warning"),
-    "bad": ("bad_fill", "bad"),
+def _signs(state: JobState) -> tuple[str, str]:
+    """Return the icon of a state and its tint."""
+    return _SIGNS[state], _TINTS[state_words(state)[1]]
+
+
+_SIGNS = {
+    JobState.QUEUED: "queue",
+    JobState.STARTING: "clock",
+    JobState.RUNNING: "play",
+    JobState.PAUSING: "pause",
+    JobState.PAUSED: "pause",
+    JobState.STOPPING: "stop",
+    JobState.FINISHED: "check-circle",
+    JobState.STOPPED: "stop",
+    JobState.FAILED: "error",
+    JobState.OUT_OF_MEMORY: "memory",
+    JobState.CRASHED: "error",
+    JobState.LOST: "warning",
 }
-"""Background and text of a badge by its tone, as the style sheet has them."""
-
-
-def _draw_badge(painter: QPainter, theme: Theme, state: JobState, line: QRect) -> int:
-    """Draw the state at the right end of a line and return its width."""
-    words, tone = state_words(state)
-    ground, ink = _PILLS[tone]
-    painter.setFont(ui_font(TYPE.caption))
-    width = painter.fontMetrics().horizontalAdvance(words) + 2 * SPACE.s
-    pill = QRect(line.right() + 1 - width, line.top() + 2, width, _BADGE)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(theme.colour(ground))
-    painter.drawRoundedRect(pill, _BADGE / 2, _BADGE / 2)
-    painter.setPen(theme.colour(ink))
-    painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, words)
-    return width
+_TINTS: dict[Tone, str] = {
+    "": "text_secondary",
+    "accent": "accent",
+    "good": "good",
+    "warning": "warning",
+    "bad": "bad",
+}
 
 
 def _draw_progress(

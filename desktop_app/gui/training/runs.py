@@ -23,12 +23,15 @@ from desktop_app.gui.icons import set_icon
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, Theme, follow_theme
 from desktop_app.gui.training import actions
+from desktop_app.gui.training.groups import main_metric
 from desktop_app.gui.training.run_rows import Live, RunDelegate, RunModel
 from desktop_app.gui.training.summaries import RunSummary, summaries
-from desktop_app.gui.widgets import EmptyState, SearchField, named
+from desktop_app.gui.widgets import EmptyState, SearchField, SectionHeader, named
 from desktop_app.sdk.errors import LoupeError
 
 _LIVE_MILLISECONDS = 500
+_RECENT = 64  # steps among which the last value of a metric is looked for
+_FEW = 5  # runs up to which nobody needs to search
 
 
 class RunList(QWidget):
@@ -70,8 +73,11 @@ class RunList(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self.list)
+        self._header = SectionHeader(tr("Runs"))
         head = QVBoxLayout()
         head.setContentsMargins(SPACE.m, SPACE.s, SPACE.m, 0)
+        head.setSpacing(SPACE.s)
+        head.addWidget(self._header)
         head.addWidget(self.search)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -178,6 +184,8 @@ class RunList(QWidget):
                 flag = self.list.selectionModel().SelectionFlag.Select
                 self.list.selectionModel().select(index, flag)
         self._stack.setCurrentIndex(1 if shown else 0)
+        self._header.set_remark(f"{len(rows):,}" if rows else "")
+        self.search.setVisible(len(rows) > _FEW)
         if rows and not shown:
             self._empty.describe("search", tr("No run matches"), action=tr("Clear search"))
         elif not rows:
@@ -197,12 +205,12 @@ class RunList(QWidget):
         if job is None:
             return None
         curves = job.feed.curves
-        value = None
-        if row.metric in curves.names:
-            column = curves.values(row.metric)
-            finite = column[-64:][np.isfinite(column[-64:])]
+        metric, value = main_metric(curves.names), None
+        if metric:
+            column = curves.values(metric)[-_RECENT:]
+            finite = column[np.isfinite(column)]
             value = float(finite[-1]) if len(finite) else None
-        return Live(job.state, job.feed.progress, value)
+        return Live(job.state, job.feed.progress, metric, value)
 
     def _is_open(self, row: RunSummary) -> bool:
         return self._session.run is not None and self._session.run.path == row.path
@@ -261,11 +269,7 @@ class RunList(QWidget):
         return job.state if job is not None else summary.state
 
     def _resume(self, run: Run) -> None:
-        def resume() -> None:
-            self._session.jobs.resume(run)
-            self._session.open_run(run)
-
-        self._try(resume)
+        self._try(lambda: self._session.jobs.resume(run))
 
     def _extend(self, run: Run) -> None:
         self._session.open_run(run)

@@ -158,9 +158,6 @@ class TrainPanel(QWidget):
         except LoupeError as problem:
             self._session.problem.emit(str(problem))
             return
-        self._session.refresh_runs()
-        if job.state.is_active:
-            self._session.open_run(job.run)
         self.started.emit(job)
 
     def _page(self) -> QWidget:

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from desktop_app.core import projection
+from desktop_app.core.projection import principal_plane
+
+
+def _latents(count: int, dimensions: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (random.normal(size=(count, dimensions)) * np.arange(1, dimensions + 1) + 5).astype(
+        np.float32
+    )
+
+
+@pytest.mark.parametrize(("count", "dimensions"), [(200, 6), (5, 40), (3, 2), (2, 7)])
+def test_the_plane_is_that_of_the_principal_components(count: int, dimensions: int) -> None:
+    latents = _latents(count, dimensions)
+
+    plane = principal_plane(latents)
+
+    expected = PCA(2).fit(latents.astype(np.float64))
+    assert np.allclose(np.abs(plane.axes @ expected.components_.T), np.eye(2), atol=1e-4) or (
+        count == 2
+    )
+    assert plane.explained == pytest.approx(expected.explained_variance_ratio_.sum(), abs=1e-5)
+    first = np.abs(expected.transform(latents)[:, 0])
+    assert np.allclose(np.abs(plane.positions[:, 0]), first, atol=1e-3)
+
+
+def test_a_point_of_the_plane_leads_back_to_its_latent() -> None:
+    latents = _latents(50, 2)
+
+    plane = principal_plane(latents)
+
+    assert np.allclose(plane.positions @ plane.axes + plane.mean, latents, atol=1e-3)
+
+
+def test_the_sign_of_an_axis_makes_its_largest_component_positive() -> None:
+    axes = principal_plane(_latents(100, 5)).axes
+
+    assert all(axis[np.abs(axis).argmax()] > 0 for axis in axes)
+
+
+@pytest.mark.parametrize(
+    "latents",
+    [np.zeros((5, 3)), np.ones((2, 4)), np.arange(6.0)[:, None], np.zeros((1, 3))],
+    ids=["no variance", "two equal points", "one dimension", "one point"],
+)
+def test_latents_that_span_no_plane_have_one_all_the_same(latents: np.ndarray) -> None:
+    plane = principal_plane(latents)
+
+    assert plane.positions.shape == (len(latents), 2)
+    assert plane.axes.shape == (2, latents.shape[1])
+    assert np.isfinite(plane.positions).all()
+    assert 0 <= plane.explained <= 1
+
+
+def test_many_latents_are_placed_by_a_sample_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    latents = _latents(3000, 8)
+    whole = principal_plane(latents)
+    monkeypatch.setattr(projection, "_FIT_POINTS", 1500)
+    monkeypatch.setattr(projection, "_BLOCK", 700)
+
+    plane = principal_plane(latents)
+
+    assert plane.positions.shape == (3000, 2)
+    assert np.corrcoef(plane.positions[:, 0], whole.positions[:, 0])[0, 1] > 0.99
