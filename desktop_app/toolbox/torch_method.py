@@ -52,6 +52,8 @@ class TorchMethod(Method[P], nn.Module):
 
     def fit(self, data: Dataset) -> Events:
         """Build what is not yet built and learn, with random numbers of its own."""
+        if len(data) == 0:
+            raise InvalidInput(f"'{data.name}' holds no usable image to train on.")
         if self.sample_shape is None:
             with self._own_randomness():
                 self._build(data.sample_shape)

@@ -71,10 +71,7 @@ def training_steps(
 
     Every epoch is cut into batches of nearly equal size, at most `params.batch_size`. Small data
     sets are passed over more often, until `params.least_steps` steps are done.
-    Raises InvalidInput when there are no images.
     """
-    if len(data) == 0:
-        raise InvalidInput(f"'{data.name}' holds no usable image to train on.")
     per_epoch = math.ceil(len(data) / params.batch_size)
     epochs = max(params.epochs, math.ceil(params.least_steps / per_epoch))
     total = epochs * per_epoch

@@ -134,7 +134,9 @@ def result_for(
     )
 
 
-def synthetic_table(count: int, labels: tuple[str, ...] = ("good", "hole", "scratch")) -> ImageTable:
+def synthetic_table(
+    count: int, labels: tuple[str, ...] = ("good", "hole", "scratch")
+) -> ImageTable:
     """Return a table of images that are not on any disk: half of them normal."""
     words = [labels[0] if row % 2 == 0 else labels[1 + row // 2 % 2] for row in range(count)]
     sides = np.full(count, 64, np.int32)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop_app.core.scoring import Confusion, ThresholdTable
 from desktop_app.gui.i18n import tr
+from desktop_app.gui.plotmenu import own_menu
 from desktop_app.gui.theme import SPACE, TYPE, Theme, follow_theme, number_font, set_role
 
 _POINTS = 600  # of a curve on the screen
@@ -79,7 +80,7 @@ class _Curve(pg.PlotWidget):  # type: ignore[misc]
     def __init__(self, x_name: str, y_name: str) -> None:
         super().__init__()
         self.setAccessibleName(f"{y_name} / {x_name}")
-        self.setMenuEnabled(False)
+        own_menu(self)
         self.setMouseEnabled(x=False, y=False)
         self.plotItem.hideButtons()
         self.plotItem.setContentsMargins(0, 4, 6, 0)

@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from desktop_app.gui.i18n import tr
+from desktop_app.gui.plotmenu import own_menu
 from desktop_app.gui.theme import TYPE, Theme, follow_theme, number_font
 
 BINS = 64
@@ -65,7 +66,7 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self._logarithmic = False
         self._told = float("nan")
         self.setAccessibleName(tr("Histogram of the scores"))
-        self.setMenuEnabled(False)
+        own_menu(self)
         self.setMouseEnabled(x=True, y=False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.plotItem.hideButtons()

@@ -34,6 +34,7 @@ from desktop_app.gui.latent.scatter import PointCanvas, Tool
 from desktop_app.gui.latent.sidebar import MapSidebar
 from desktop_app.gui.library.thumbnails import ThumbnailLoader
 from desktop_app.gui.methods import can, method_title
+from desktop_app.gui.plotmenu import own_menu
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import (
     COLOUR_MAPS,
@@ -87,6 +88,7 @@ class LatentPanel(QWidget):
         self._folder = session.folder
         self.destroyed.connect(self._thumbnails.close)
         self.canvas = PointCanvas()
+        own_menu(self.canvas)
         self.canvas.viewport().installEventFilter(self)
         self._card = HoverCard(self.canvas)
         self._marker, self._path = self._marks()

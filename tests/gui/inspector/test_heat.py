@@ -28,7 +28,12 @@ def test_the_outline_of_a_square_is_four_lines() -> None:
     mask = np.zeros((10, 20), np.bool_)
     mask[2:5, 4:12] = True
     lines = outline(mask)
-    expected = {(0.2, 0.2, 0.6, 0.2), (0.2, 0.5, 0.6, 0.5), (0.2, 0.2, 0.2, 0.5), (0.6, 0.2, 0.6, 0.5)}
+    expected = {
+        (0.2, 0.2, 0.6, 0.2),
+        (0.2, 0.5, 0.6, 0.5),
+        (0.2, 0.2, 0.2, 0.5),
+        (0.6, 0.2, 0.6, 0.5),
+    }
     assert {tuple(np.round(line, 4).tolist()) for line in lines.astype(np.float64)} == expected
 
 

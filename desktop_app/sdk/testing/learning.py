@@ -1,0 +1,110 @@
+"""It learns: each capability beats a trivial baseline on generated images, by a margin."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.sdk.capabilities import Clusters, Decodes, Encodes, Generates, Localizes, Scores
+from desktop_app.sdk.testing.toys import discs, groups, planted
+from desktop_app.sdk.testing.trial import LONG, Check, MethodType, require, trained
+
+_TRAINING = 200
+_HELD_OUT = 40
+
+
+def what_it_rebuilds_is_better_than_the_mean_image(method: MethodType) -> None:
+    """Encodes and Decodes: half the error of the mean image on images it has not seen."""
+    if not (issubclass(method, Encodes) and issubclass(method, Decodes)):
+        return
+    data = discs(_TRAINING, 0)
+    images = discs(_HELD_OUT, 1).images(slice(None))
+    subject = trained(method, data, wishes=LONG)
+    rebuilt = subject.decode(subject.encode(images))  # type: ignore[attr-defined]
+    error = float(((rebuilt - images) ** 2).mean())
+    trivial = float(((data.images(slice(None)).mean(axis=0) - images) ** 2).mean())
+    require(
+        error < 0.5 * trivial,
+        f"Rebuilding must halve the error of the mean image ({trivial:.4f}), got {error:.4f}.",
+    )
+
+
+def planted_defects_score_higher(method: MethodType) -> None:
+    """Scores: AUROC above 0.8 for images with a planted defect."""
+    if not issubclass(method, Scores):
+        return
+    toys = planted(_HELD_OUT, 1)
+    scores = trained(method, discs(_TRAINING, 0), wishes=LONG).score(toys.images)  # type: ignore[attr-defined]
+    area = _auroc(scores, toys.anomalous)
+    require(area > 0.8, f"Planted defects must rank higher (AUROC > 0.8), got {area:.3f}.")
+
+
+def planted_defects_are_marked(method: MethodType) -> None:
+    """Localizes: pixel AUROC above 0.75 for planted defects."""
+    if not issubclass(method, Localizes):
+        return
+    toys = planted(_HELD_OUT, 1)
+    maps = trained(method, discs(_TRAINING, 0), wishes=LONG).localize(toys.images)  # type: ignore[attr-defined]
+    area = _auroc(maps.ravel(), toys.masks.ravel())
+    require(area > 0.75, f"Defects must be marked (pixel AUROC > 0.75), got {area:.3f}.")
+
+
+def samples_look_like_the_images(method: MethodType) -> None:
+    """Generates: nearer to the images than noise is, and not all alike."""
+    if not issubclass(method, Generates):
+        return
+    data = discs(_TRAINING, 0)
+    images = data.images(slice(None)).reshape(_TRAINING, -1)
+    subject = trained(method, data, wishes=LONG)
+    samples = subject.generate(_HELD_OUT, seed=5).reshape(_HELD_OUT, -1)  # type: ignore[attr-defined]
+    noise = np.random.default_rng(5).uniform(0, 1, samples.shape).astype(np.float32)
+    near, far = _nearest(samples, images).mean(), _nearest(noise, images).mean()
+    require(near < 0.5 * far, f"Samples must be nearer than noise ({far:.2f}), got {near:.2f}.")
+    spread = float(samples.std(axis=0).mean() / images.std(axis=0).mean())
+    require(spread > 0.1, f"Samples must differ from each other, got {spread:.2f} of the spread.")
+
+
+def separate_groups_are_found(method: MethodType) -> None:
+    """Clusters: adjusted Rand index above 0.8 on three kinds of images."""
+    if not issubclass(method, Clusters):
+        return
+    data, kinds = groups(40, 0)
+    found = trained(method, data, wishes=LONG).cluster(data.images(slice(None)))  # type: ignore[attr-defined]
+    index = _adjusted_rand(found, kinds)
+    require(index > 0.8, f"Three kinds of images must be found (ARI > 0.8), got {index:.2f}.")
+
+
+LEARNING_CHECKS: tuple[Check, ...] = (
+    what_it_rebuilds_is_better_than_the_mean_image,
+    planted_defects_score_higher,
+    planted_defects_are_marked,
+    samples_look_like_the_images,
+    separate_groups_are_found,
+)
+
+
+def _auroc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve: the share of pairs in the right order, ties half."""
+    normal = np.sort(scores[~positive])
+    below = np.searchsorted(normal, scores[positive], side="left")
+    up_to = np.searchsorted(normal, scores[positive], side="right")
+    return float((below + up_to).mean() / 2 / len(normal))
+
+
+def _nearest(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the distance (N,) of each point to the nearest of the others."""
+    return np.stack([np.linalg.norm(others - point, axis=1).min() for point in points])
+
+
+def _adjusted_rand(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """Return the adjusted Rand index of two groupings (Hubert & Arabie 1985)."""
+    _, rows = np.unique(first, return_inverse=True)
+    _, columns = np.unique(second, return_inverse=True)
+    table = np.zeros((rows.max() + 1, columns.max() + 1))
+    np.add.at(table, (rows, columns), 1)
+
+    def pairs(counts: NDArray[np.float64]) -> float:
+        return float((counts * (counts - 1) / 2).sum())
+
+    both, one, other = pairs(table), pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
+    expected = one * other / pairs(np.array([float(len(first))]))
+    largest = (one + other) / 2
+    return (both - expected) / (largest - expected) if largest != expected else 1.0

@@ -1,0 +1,272 @@
+"""What every method promises, whatever it learns."""
+
+import json
+import math
+import pickle
+import re
+from typing import Any, get_args
+
+import numpy as np
+
+from desktop_app.sdk.capabilities import CAPABILITIES, capabilities_of
+from desktop_app.sdk.data import ArrayDataset
+from desktop_app.sdk.errors import LoupeError
+from desktop_app.sdk.events import Metrics
+from desktop_app.sdk.params import parameter_schema
+from desktop_app.sdk.testing.toys import SIDE, discs
+from desktop_app.sdk.testing.trial import (
+    OF_IMAGES,
+    Check,
+    MethodType,
+    Told,
+    outputs,
+    require,
+    same,
+    through_disk,
+    told,
+    told_by,
+    toy_params,
+    trained,
+    tried,
+)
+from desktop_app.sdk.views import View
+
+_IMAGES = 40
+_OTHERS = 5
+
+
+def the_card_is_complete(method: MethodType) -> None:
+    """Id, title, family and summary are there; the id is lower-case with underscores."""
+    card = method.card
+    require(
+        re.fullmatch(r"[a-z][a-z0-9_]*", card.id),
+        f"Card.id must be lower-case letters, digits and underscores, got '{card.id}'.",
+    )
+    for name in ("title", "family", "summary"):
+        require(getattr(card, name).strip(), f"Card.{name} must not be empty.")
+    require(method.__doc__, f"{method.__name__} must have a docstring.")
+    require(capabilities_of(method), f"{method.__name__} has no capability: write score, encode …")
+
+
+def every_parameter_explains_itself(method: MethodType) -> None:
+    """Every parameter has help, and every number a range that holds its default."""
+    for field in parameter_schema(method.params_type):
+        name = field["name"]
+        require(field["help"].strip(), f"Parameter '{name}' has no help.")
+        require(field["default"] is not None, f"Parameter '{name}' has no default.")
+        if field["kind"] in ("int", "float"):
+            require(
+                field["low"] is not None and field["high"] is not None,
+                f"Parameter '{name}' must have low and high.",
+            )
+
+
+def parameters_survive_json(method: MethodType) -> None:
+    """Parameters equal themselves after a journey through JSON."""
+    params = method.params_type()
+    again = method.params_type.parse(json.loads(json.dumps(params.model_dump())))
+    require(again == params, f"Parameters changed in JSON: {params!r} became {again!r}.")
+
+
+def metrics_are_finite_and_progress_reaches_one(method: MethodType) -> None:
+    """Steps increase, progress never falls and ends at 1, values are finite."""
+    metrics = told(tried(method).fit(discs(_IMAGES, 0)))
+    require(metrics, "fit must yield Metrics.")
+    steps, progress = [step for step, _, _ in metrics], [share for _, share, _ in metrics]
+    require(steps == sorted(set(steps)), f"Steps must increase, got {steps[:10]}.")
+    require(progress == sorted(progress), f"Progress must not fall, got {progress[:10]}.")
+    require(progress[0] >= 0, f"Progress must not be negative, got {progress[0]}.")
+    require(abs(progress[-1] - 1) < 1e-9, f"Progress must end at 1, got {progress[-1]}.")
+    for step, _, values in metrics:
+        for name, value in values.items():
+            require(isinstance(value, float | int), f"Metric '{name}' must be a number.")
+            require(math.isfinite(value), f"Metric '{name}' is {value} at step {step}.")
+
+
+def the_same_seed_gives_the_same_training(method: MethodType) -> None:
+    """Two trainings with one seed tell the same and end with the same answers."""
+    data, probes = discs(_IMAGES, 0), discs(_OTHERS, 1).images(slice(None))
+    first, second = tried(method, seed=3), tried(method, seed=3)
+    require(
+        same(told(first.fit(data)), told(second.fit(data))),
+        "Two trainings with the same seed told different metrics.",
+    )
+    _require_equal(outputs(first, probes), outputs(second, probes), "two trainings with one seed")
+
+
+def it_can_be_closed_after_any_event(method: MethodType) -> None:
+    """A training that is closed early leaves a state that can be restored."""
+    for events in (1, 2, 4):
+        subject = tried(method)
+        training = subject.fit(discs(_IMAGES, 0))
+        for _ in range(events):
+            next(training, None)
+        training.close()  # type: ignore[attr-defined]
+        tried(method).restore(through_disk(subject.state()))
+
+
+def its_state_restores(method: MethodType) -> None:
+    """A restored method answers as the trained one does, bit by bit."""
+    probes = discs(_OTHERS, 1).images(slice(None))
+    subject = trained(method, discs(_IMAGES, 0))
+    other = tried(method, seed=99)
+    other.restore(through_disk(subject.state()))
+    _require_equal(outputs(subject, probes), outputs(other, probes), "after it was restored")
+
+
+def a_resumed_training_equals_an_uninterrupted_one(method: MethodType) -> None:
+    """From a state at any Metrics on, a new object tells what the first one would have told."""
+    data = discs(_IMAGES, 0)
+    whole = told(tried(method).fit(data))
+    for cut in sorted({1, len(whole) // 2, len(whole) - 1} - {0}):
+        subject = tried(method)
+        before: list[Told] = []
+        training = subject.fit(data)
+        while len(before) < cut:
+            event = next(training)
+            if isinstance(event, Metrics):
+                before.append(told_by(event))
+        state = through_disk(subject.state())
+        training.close()  # type: ignore[attr-defined]
+        other = tried(method, seed=0)
+        other.restore(state)
+        rest = told(other.fit(data))
+        require(
+            same(before + rest, whole),
+            f"Resumed after Metrics {cut} of {len(whole)}, the training went on differently: "
+            f"expected {whole[cut : cut + 2]}, got {rest[:2]}.",
+        )
+
+
+def questions_during_training_change_nothing(method: MethodType) -> None:
+    """Capabilities may be asked after every event without changing what is learned."""
+    data, probes = discs(_IMAGES, 0), discs(_OTHERS, 1).images(slice(None))
+    alone = told(tried(method).fit(data))
+    subject, asked = tried(method), []
+    for event in subject.fit(data):
+        outputs(subject, probes)
+        if isinstance(event, Metrics):
+            asked.append(told_by(event))
+    require(same(alone, asked), "Questions asked during the training changed its metrics.")
+
+
+def capabilities_keep_their_shapes(method: MethodType) -> None:
+    """Answers are finite arrays of the promised shapes and types."""
+    subject = trained(method, discs(_IMAGES, 0))
+    probes = discs(_OTHERS, 1).images(slice(None))
+    for name, ask in OF_IMAGES.items():
+        if isinstance(subject, CAPABILITIES[name]):
+            _require_shape(name, ask(subject, probes), probes.shape)
+    if isinstance(subject, CAPABILITIES["decodes"]) and isinstance(
+        subject, CAPABILITIES["encodes"]
+    ):
+        _require_images("decode", subject.decode(subject.encode(probes)), probes.shape)
+    if isinstance(subject, CAPABILITIES["generates"]):
+        images = subject.generate(3, seed=1)
+        _require_images("generate", images, (3, *probes.shape[1:]))
+        require(
+            np.array_equal(images, subject.generate(3, seed=1)),
+            "generate must give the same images for the same seed.",
+        )
+
+
+def events_are_plain_data(method: MethodType) -> None:
+    """Events can be pickled, which tensors on a device or open files cannot."""
+    for event in tried(method).fit(discs(_IMAGES, 0)):
+        pickle.loads(pickle.dumps(event))
+        require(
+            type(event).__module__.startswith("desktop_app.sdk"),
+            f"fit must yield events of the sdk, got {type(event)}.",
+        )
+
+
+def views_can_be_drawn(method: MethodType) -> None:
+    """Views are those of the sdk and their arrays are finite."""
+    for view in trained(method, discs(_IMAGES, 0)).views():
+        require(isinstance(view, get_args(View)), f"views must return views, got {type(view)}.")
+        require(view.title.strip(), "A view has no title.")
+        for value in vars(view).values():
+            if isinstance(value, np.ndarray):
+                require(np.isfinite(value).all(), f"View '{view.title}' holds numbers not finite.")
+
+
+def it_refuses_what_does_not_fit(method: MethodType) -> None:
+    """Images of another size, and no images at all, are refused with a sentence."""
+    subject = trained(method, discs(_IMAGES, 0))
+    larger = np.zeros((2, 1, SIDE + 8, SIDE + 8), np.float32)
+    for name, ask in OF_IMAGES.items():
+        if isinstance(subject, CAPABILITIES[name]):
+            _require_refused(lambda ask=ask: ask(subject, larger), f"{name}: images of other size")
+    empty = ArrayDataset(np.zeros((0, 1, SIDE, SIDE), np.uint8), "empty")
+    _require_refused(lambda: list(tried(method).fit(empty)), "fit: a data set without images")
+
+
+def parameters_have_no_surprises(method: MethodType) -> None:
+    """Unknown names are refused, and what the kit asks for can be set."""
+    toy_params(method, {})
+    _require_refused(
+        lambda: method.params_type.parse({"no_such_parameter": 1}), "parameters: an unknown name"
+    )
+
+
+PROMISES: tuple[Check, ...] = (
+    the_card_is_complete,
+    every_parameter_explains_itself,
+    parameters_survive_json,
+    parameters_have_no_surprises,
+    metrics_are_finite_and_progress_reaches_one,
+    the_same_seed_gives_the_same_training,
+    it_can_be_closed_after_any_event,
+    its_state_restores,
+    a_resumed_training_equals_an_uninterrupted_one,
+    questions_during_training_change_nothing,
+    capabilities_keep_their_shapes,
+    events_are_plain_data,
+    views_can_be_drawn,
+    it_refuses_what_does_not_fit,
+)
+
+
+def _require_equal(first: dict[str, Any], second: dict[str, Any], when: str) -> None:
+    require(first.keys() == second.keys(), f"Capabilities answer differently {when}.")
+    for name, answer in first.items():
+        require(np.array_equal(answer, second[name]), f"'{name}' answers differently {when}.")
+
+
+def _require_shape(name: str, answer: Any, shape: tuple[int, ...]) -> None:
+    count, _, height, width = shape
+    expected = {"scores": (count,), "localizes": (count, height, width), "clusters": (count,)}
+    if name == "translates":
+        require(answer.ndim == 4 and len(answer) == count, f"translate gave {answer.shape}.")
+    elif name == "encodes":
+        require(answer.ndim == 2 and len(answer) == count, f"encode gave {answer.shape}.")
+    else:
+        require(
+            answer.shape == expected[name],
+            f"'{name}' must give shape {expected[name]}, got {answer.shape}.",
+        )
+    wanted = np.integer if name == "clusters" else np.float32
+    require(
+        np.issubdtype(answer.dtype, wanted),
+        f"'{name}' must give {wanted.__name__}, got {answer.dtype}.",
+    )
+    require(np.isfinite(answer).all(), f"'{name}' gave numbers that are not finite.")
+
+
+def _require_images(name: str, images: Any, shape: tuple[int, ...]) -> None:
+    require(images.shape == shape, f"{name} must give shape {shape}, got {images.shape}.")
+    require(images.dtype == np.float32, f"{name} must give float32, got {images.dtype}.")
+    require(
+        images.min() >= -1e-6 and images.max() <= 1 + 1e-6,
+        f"{name} must give images in [0, 1], got {images.min():.3g} to {images.max():.3g}.",
+    )
+
+
+def _require_refused(act: Any, what: str) -> None:
+    try:
+        act()
+    except LoupeError:
+        return
+    except Exception as problem:
+        require(False, f"{what} must be refused with a LoupeError, got {problem!r}.")
+    require(False, f"{what} must be refused.")

@@ -1,0 +1,278 @@
+"""The latent map: colours, selection, decoding, training live."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication, QPushButton
+from pytestqt.qtbot import QtBot
+
+from desktop_app.core.runs import JobState
+from desktop_app.gui.filtering import among, shared_filter
+from desktop_app.gui.latent.panel import LatentPanel
+from tests.gui.fakes import FakeJob
+from tests.gui.fakes_session import StillSession, result_for
+
+
+@pytest.fixture
+def session(qtbot: QtBot, tmp_path: Path, mvtec_folder: Path) -> Iterator[StillSession]:
+    session = StillSession(tmp_path)
+    session.put_folder(mvtec_folder)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def empty(qtbot: QtBot, session: StillSession) -> Iterator[LatentPanel]:
+    panel = LatentPanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(1000, 700)
+    panel.show()
+    yield panel
+    panel.close_threads()
+
+
+@pytest.fixture
+def panel(session: StillSession, empty: LatentPanel) -> LatentPanel:
+    session.put_run()
+    session.put_result(result_for(session))
+    empty.canvas.grab()
+    return empty
+
+
+def decoded(session: StillSession) -> list[np.ndarray]:
+    return [arrays["latents"] for kind, _, arrays in session.inference.asked if kind == "decode"]
+
+
+def far_place(session: StillSession) -> tuple[float, float]:
+    x, y = (session.result.positions.max(axis=0) + 50).tolist()
+    return x, y
+
+
+def test_a_click_on_a_point_makes_it_current(panel: LatentPanel, session: StillSession) -> None:
+    x, y = session.result.positions[5].tolist()
+    panel.canvas.clicked.emit(x, y, 5)
+    assert session.current == 5
+    assert np.flatnonzero(session.selected).tolist() == [5]
+
+
+def test_a_lasso_selects_for_all_views(panel: LatentPanel, session: StillSession) -> None:
+    panel.canvas.lassoed.emit(np.array([1, 2]), "replace")
+    panel.canvas.lassoed.emit(np.array([2, 7]), "add")
+    panel.canvas.lassoed.emit(np.array([1]), "subtract")
+    assert np.flatnonzero(session.selected).tolist() == [2, 7]
+
+
+def test_a_single_selected_image_does_not_fade_the_others(
+    panel: LatentPanel, session: StillSession
+) -> None:
+    session.set_current(3)
+    session.select(np.array([3]))
+    assert not panel.canvas._selected.any()
+    session.select(np.array([3, 4]))
+    assert panel.canvas._selected.sum() == 2
+
+
+def test_the_legend_hides_a_label_in_every_view(panel: LatentPanel, session: StillSession) -> None:
+    legend = panel.sidebar.legend.legend
+    hidden = panel.sidebar.legend._column.keys[0]
+    legend.toggle(0)
+    assert not session.visible[np.array(session.table.labels) == hidden].any()
+    legend.toggle(0)
+    assert session.visible.all()
+
+
+def test_the_legend_follows_a_filter_set_elsewhere(
+    panel: LatentPanel, session: StillSession
+) -> None:
+    shared_filter(session).set("label", among("label", frozenset({"good"})))
+    keys = panel.sidebar.legend._column.keys
+    assert panel.sidebar.legend.legend.shown().tolist() == [key == "good" for key in keys]
+
+
+@pytest.mark.parametrize("key", ["label", "split", "verdict", "score", "none"])
+def test_points_can_be_coloured_by(panel: LatentPanel, session: StillSession, key: str) -> None:
+    panel.colour_by.choose(key)
+    panel._colour()
+    assert len(panel._colouring.index) == len(session.table)
+    assert panel._colouring.index.max() < len(panel._colouring.lut)
+    assert (panel._colouring.scale is not None) == (key == "score")
+
+
+def test_unscored_images_are_grey(panel: LatentPanel, session: StillSession) -> None:
+    scores = np.arange(len(session.table), dtype=np.float32)
+    scores[0] = np.nan
+    session.put_result(result_for(session, scores))
+    panel.colour_by.choose("score")
+    panel._colour()
+    assert panel._colouring.index[0] == 256
+
+
+def test_a_click_on_the_empty_map_decodes_there(panel: LatentPanel, session: StillSession) -> None:
+    panel.canvas.clicked.emit(*far_place(session), -1)
+    assert decoded(session)[-1].shape == (1, 4)
+    assert panel.sidebar.walk.picture.image() is not None
+    assert panel.sidebar.walk.mark.isVisibleTo(panel)
+
+
+def test_a_place_among_the_images_is_not_far(panel: LatentPanel, session: StillSession) -> None:
+    x, y = session.result.positions[0].tolist()
+    panel.sidebar.walk.go_to(x, y)
+    assert not panel.sidebar.walk.mark.isVisibleTo(panel)
+
+
+def test_a_drag_with_the_decoding_tool_decodes_along_the_way(
+    panel: LatentPanel, session: StillSession
+) -> None:
+    panel.tools.choose("decode")
+    view = panel.canvas.viewport()
+    before = panel.canvas.viewRect()
+    for kind, x in (
+        (QEvent.Type.MouseButtonPress, 50),
+        (QEvent.Type.MouseMove, 90),
+        (QEvent.Type.MouseButtonRelease, 90),
+    ):
+        place = QPointF(x, 60)
+        event = QMouseEvent(
+            kind,
+            place,
+            QPointF(view.mapToGlobal(place.toPoint())),
+            Qt.MouseButton.LeftButton,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(view, event)
+    assert len(decoded(session)) == 2
+    assert panel.canvas.viewRect() == before
+
+
+def test_the_newest_place_wins_while_the_worker_is_busy(
+    panel: LatentPanel, session: StillSession
+) -> None:
+    session.inference.held = []
+    for x in (1.0, 2.0, 3.0):
+        panel.sidebar.walk.go_to(x, 0.0)
+    assert len(decoded(session)) == 1
+    session.inference.held.pop()()
+    assert len(decoded(session)) == 2
+    way = panel.sidebar.walk._inverse.at(np.array([[3.0, 0.0]]))
+    assert np.allclose(decoded(session)[-1], way.latents)
+
+
+def test_two_selected_images_are_walked_between(panel: LatentPanel, session: StillSession) -> None:
+    session.select(np.array([2, 9]))
+    panel.sidebar.walk.modes.choose("between")
+    latents = session.result.latents
+    strip = next(made for made in reversed(decoded(session)) if len(made) > 1)
+    assert np.allclose(strip[0], latents[2], atol=1e-5)
+    assert panel.sidebar.walk.strip._frames[-1].image is not None
+    panel.sidebar.walk._share.setValue(60)
+    assert np.allclose(decoded(session)[-1][0], latents[9], atol=1e-5)
+
+
+def test_a_dimension_is_traversed_from_the_current_image(
+    panel: LatentPanel, session: StillSession
+) -> None:
+    session.set_current(4)
+    panel.sidebar.walk.modes.choose("dimension")
+    panel.sidebar.walk._amount.setValue(1000)
+    number = int(panel.sidebar.walk._dimension.choice())
+    last, start = decoded(session)[-1][0], session.result.latents[4]
+    assert last[number] == pytest.approx(float(panel.sidebar.walk._ranges[1][number]))
+    assert np.delete(last, number) == pytest.approx(np.delete(start, number))
+
+
+def test_a_method_that_cannot_decode_says_so(panel: LatentPanel, session: StillSession) -> None:
+    session.put_run("encodes", "scores")
+    session.put_result(result_for(session))
+    button = panel.tools.button("decode")
+    assert not button.isEnabled()
+    assert "cannot make images" in button.toolTip()
+    panel.canvas.clicked.emit(*far_place(session), -1)
+    assert decoded(session) == []
+
+
+def test_the_neighbours_of_the_current_image_are_shown(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    session.set_current(0)
+    qtbot.waitUntil(lambda: len(panel.sidebar.image._neighbours) == 10)
+    distances = np.linalg.norm(session.result.latents - session.result.latents[0], axis=1)
+    assert panel.sidebar.image._neighbours[0] == np.argsort(distances)[1]
+
+
+def test_the_note_says_which_projection_it_is(panel: LatentPanel, session: StillSession) -> None:
+    share = f"{100 * session.result.explained:.0f} %"
+    assert f"Principal plane, {share} of the variance" in panel._note.text()
+    assert f"{len(session.table)} images" in panel._note.text()
+
+
+def write_snapshot(session: StillSession, step: int) -> None:
+    folder = session.run.path / "latents"
+    folder.mkdir(exist_ok=True)
+    latents = np.random.default_rng(1).normal(size=(6, 3)) * step
+    ids = session.table.ids[[0, 2, 4, 6, 8, 10]]
+    np.savez(folder / f"{step:09d}.npz", latents=latents.astype(np.float32), ids=ids)
+
+
+def test_snapshots_of_a_run_can_be_looked_through(
+    qtbot: QtBot, empty: LatentPanel, session: StillSession
+) -> None:
+    session.put_run()
+    write_snapshot(session, 10)
+    write_snapshot(session, 20)
+    session.run_changed.emit()
+    qtbot.waitUntil(lambda: empty._moment is not None)
+    assert empty._moment.step == 20
+    empty._epoch.setValue(0)
+    qtbot.waitUntil(lambda: empty._moment.step == 10)
+    assert np.isfinite(empty._moment.positions[:, 0]).sum() == 6
+
+
+def test_the_map_follows_a_training(
+    qtbot: QtBot, empty: LatentPanel, session: StillSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = session.put_run()
+    job = FakeJob(run, "Training", JobState.RUNNING)
+    monkeypatch.setattr(session.jobs, "job_of", lambda _run: job)
+    session.jobs.jobs_changed.emit()
+    empty.show_result()
+    assert "has begun" in empty._empty._title.text()
+    write_snapshot(session, 5)
+    job.feed.latents.append((5, run.path / "latents" / "000000005.npz"))
+    qtbot.waitUntil(lambda: empty._moment is not None)
+    write_snapshot(session, 7)
+    job.feed.latents.append((7, run.path / "latents" / "000000007.npz"))
+    qtbot.waitUntil(lambda: empty._moment.step == 7)
+    assert "live" in empty._epoch_text.text()
+    job.set_state(JobState.FINISHED)
+    session.jobs.jobs_changed.emit()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "button"),
+    [
+        ((), "Choose a method"),
+        (("scores",), "Choose a method"),
+        (("encodes",), "Encode the images"),
+    ],
+)
+def test_an_empty_map_says_what_to_do(
+    empty: LatentPanel, session: StillSession, capabilities: tuple[str, ...], button: str
+) -> None:
+    if capabilities:
+        session.put_run(*capabilities)
+    shown = [found.text() for found in empty.findChildren(QPushButton) if found.isVisible()]
+    assert shown == [button]
+
+
+def test_the_panel_survives_a_change_of_folder(
+    panel: LatentPanel, session: StillSession, image_folder: Path
+) -> None:
+    session.set_current(3)
+    session.put_folder(image_folder)
+    session.put_result(result_for(session))
+    assert len(panel.canvas._columns.x) == len(session.table)
