@@ -151,10 +151,10 @@ def _until_none(find: Callable[[], list[str]], seconds: float = 5.0) -> list[str
     while left := find():
         if time.monotonic() > deadline:
             break
-        if not collected:
+        _process_events()
+        if not collected:  # after the widgets are gone: what they held in cycles is free now
             _collect_garbage()
             collected = True
-        _process_events()
         time.sleep(0.02)
     return left
 

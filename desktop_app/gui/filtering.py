@@ -4,7 +4,7 @@ A view sets a named criterion - labels, a range of scores, words in the path - a
 meet all of them are visible everywhere. Criteria are asked again when what they speak of changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,11 +82,11 @@ class SharedFilter(QObject):
             self._apply()
             self.changed.emit()
 
-    def mask(self, *, without: str = "") -> Mask:
-        """Return (N,), True for images that meet all criteria but the one named."""
+    def mask(self, *, without: Collection[str] = ()) -> Mask:
+        """Return (N,), True for images that meet all criteria but those named."""
         visible = np.ones(len(self._session.table), np.bool_)
         for name, criterion in self._criteria.items():
-            if name != without:
+            if name not in without:
                 mask = criterion.mask(self._session)
                 if mask is not None and len(mask) == len(visible):
                     visible &= mask

@@ -142,6 +142,8 @@ class Workbench(QMainWindow):
 
         panel = LatentPanel(self.session)
         panel.place_wanted.connect(self.show_view)
+        panel.open_wanted.connect(self.choose_folder)
+        panel.method_wanted.connect(self._show_method)
         return panel
 
     def _make_inspector(self) -> QWidget:
@@ -149,6 +151,8 @@ class Workbench(QMainWindow):
 
         panel = InspectorPanel(self.session)
         panel.place_wanted.connect(self.show_view)
+        panel.open_wanted.connect(self.choose_folder)
+        panel.method_wanted.connect(self._show_method)
         return panel
 
     def _build_docks(self) -> None:

@@ -55,27 +55,52 @@ class Judgement:
 
 def judgements(session: Session) -> list[Judgement]:
     """Return what the scores can be measured against, the best first; none without knowledge."""
-    result = session.result
-    if result is None or result.scores is None:
-        return []
-    scores = result.scores
-    scored = np.isfinite(scores)
-    labelled = scored & (session.truth >= 0)
+    by_verdicts = judgement_by_verdicts(session)
+    found = [*judgements_by_labels(session), *([by_verdicts] if by_verdicts is not None else [])]
+    return best_first(found)
+
+
+def judgements_by_labels(session: Session) -> list[Judgement]:
+    """Return what labels say of the test images, and of all where that is something else."""
+    labelled = session.truth >= 0
     on_test = labelled & splits_of(session).mask(frozenset({"test"}))
-    judged = scored & np.isin(session.verdicts, (1, 2))
-    found = []
-    for key, name, known, anomalous in (
-        ("test", tr("labelled test images"), on_test, session.truth == 1),
-        ("labels", tr("labelled images"), labelled, session.truth == 1),
-        ("verdicts", tr("images judged by you"), judged, session.verdicts == 2),
-    ):
-        if known.any():
-            table = ThresholdTable.build(scores[known], anomalous[known])
-            found.append(Judgement(key, name, known, known & anomalous, table))
-    same = len(found) > 1 and [one.key for one in found[:2]] == ["test", "labels"]
-    if same and (found[0].known == found[1].known).all():
+    anomalous = session.truth == 1
+    found = [
+        _judgement(session, "test", tr("labelled test images"), on_test, anomalous),
+        _judgement(session, "labels", tr("labelled images"), labelled, anomalous),
+    ]
+    if found[0] is not None and found[1] is not None and _same(found[0], found[1]):
         del found[1]
+    return [one for one in found if one is not None]
+
+
+def judgement_by_verdicts(session: Session) -> Judgement | None:
+    """Return what the analyst says; None before the first verdict."""
+    judged = np.isin(session.verdicts, (1, 2))
+    name = tr("images judged by you")
+    return _judgement(session, "verdicts", name, judged, session.verdicts == 2)
+
+
+def best_first(found: list[Judgement]) -> list[Judgement]:
+    """Return those first by which every measure is defined."""
     return sorted(found, key=lambda one: not one.is_complete)
+
+
+def _judgement(
+    session: Session, key: str, name: str, known: Mask, anomalous: Mask
+) -> Judgement | None:
+    result = session.result
+    if result is None or result.scores is None or len(known) != len(result.scores):
+        return None
+    known = known & np.isfinite(result.scores)
+    if not known.any():
+        return None
+    table = ThresholdTable.build(result.scores[known], anomalous[known])
+    return Judgement(key, name, known, known & anomalous, table)
+
+
+def _same(first: Judgement, second: Judgement) -> bool:
+    return bool((first.known == second.known).all())
 
 
 @dataclass(frozen=True)

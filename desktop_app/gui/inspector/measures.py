@@ -22,7 +22,13 @@ from desktop_app.gui.icons import set_icon
 from desktop_app.gui.inspector.counts import ConfusionMatrix, outcome_name
 from desktop_app.gui.inspector.curves import ScoreCurves
 from desktop_app.gui.inspector.histogram import ScoreHistogram, binned
-from desktop_app.gui.inspector.judging import Judgement, judgements, proposals
+from desktop_app.gui.inspector.judging import (
+    Judgement,
+    best_first,
+    judgement_by_verdicts,
+    judgements_by_labels,
+    proposals,
+)
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, Theme, current_theme, follow_theme, set_role
 from desktop_app.gui.widgets import (
@@ -35,6 +41,9 @@ from desktop_app.gui.widgets import (
     Segmented,
     named,
 )
+
+_OWN_CRITERIA = ("score", "flagged", "outcome")
+"""What is chosen here leaves the bars as they are, so that the threshold can be dragged back."""
 
 _MOST_LABELS = 8
 """More labels than these are counted as normal, anomalous or unknown."""
@@ -49,9 +58,11 @@ class Measures(QWidget):
         super().__init__(parent)
         self._session = session
         self._filter = shared_filter(session)
+        self._from_labels: list[Judgement] = []
         self._judgements: list[Judgement] = []
         self._judgement: Judgement | None = None
         self._outcome = ""
+        self._drawn: NDArray[np.bool_] | None = None
         self.histogram = ScoreHistogram()
         self.matrix = ConfusionMatrix()
         self.curves = ScoreCurves()
@@ -95,11 +106,10 @@ class Measures(QWidget):
 
     def show_scores(self) -> None:
         """Take over the scores of another result."""
-        self._judgements = judgements(self._session)
-        self._basis.set_choices([(one.key, one.name) for one in self._judgements])
-        self._basis.setVisible(len(self._judgements) > 0)
-        self._basis_text.setVisible(len(self._judgements) > 0)
+        self._from_labels = judgements_by_labels(self._session)
+        self._offer_judgements()
         self._choose_judgement()
+        self._drawn = None
         self._show_bars()
         self.show_threshold()
 
@@ -211,6 +221,14 @@ class Measures(QWidget):
 
     # what is known
 
+    def _offer_judgements(self) -> None:
+        by_verdicts = judgement_by_verdicts(self._session)
+        found = [*self._from_labels, *([by_verdicts] if by_verdicts is not None else [])]
+        self._judgements = best_first(found)
+        self._basis.set_choices([(one.key, one.name) for one in self._judgements])
+        for widget in (self._basis, self._basis_text):
+            widget.setVisible(len(self._judgements) > 0)
+
     def _choose_judgement(self) -> None:
         chosen = {one.key: one for one in self._judgements}.get(self._basis.choice())
         self._judgement = chosen or (self._judgements[0] if self._judgements else None)
@@ -231,10 +249,7 @@ class Measures(QWidget):
     def _show_verdicts(self) -> None:
         """Measure anew where the verdicts are what is measured against."""
         before = self._judgement.key if self._judgement is not None else ""
-        self._judgements = judgements(self._session)
-        self._basis.set_choices([(one.key, one.name) for one in self._judgements])
-        self._basis.setVisible(len(self._judgements) > 0)
-        self._basis_text.setVisible(len(self._judgements) > 0)
+        self._offer_judgements()
         if before in ("", "verdicts"):
             self._choose_judgement()
             self.show_threshold()
@@ -254,7 +269,10 @@ class Measures(QWidget):
         if result is None or result.scores is None:
             return
         groups = self._groups()
-        shown = self._filter.mask(without="score") & np.isfinite(result.scores)
+        shown = self._filter.mask(without=_OWN_CRITERIA) & np.isfinite(result.scores)
+        if self._drawn is not None and np.array_equal(shown, self._drawn):
+            return
+        self._drawn = shown
         finite = result.scores[np.isfinite(result.scores)]
         limits = (float(finite.min()), float(finite.max())) if len(finite) else None
         bars = binned(result.scores[shown], groups.codes[shown], len(groups), limits)
@@ -329,6 +347,7 @@ class Measures(QWidget):
             )
 
     def _recolour(self, _theme: Theme) -> None:
+        self._drawn = None
         self._show_bars()
 
 

@@ -48,9 +48,11 @@ class InspectorPanel(QWidget):
     """Ranks the images of the open folder by the open run and lets the analyst judge them."""
 
     place_wanted = Signal(str)
-    """The analyst wants to go to the "gallery", the "map" or the "methods"."""
+    """The analyst wants to go to the "gallery" or the "map"."""
     open_wanted = Signal()
     """The analyst wants to choose a folder."""
+    method_wanted = Signal()
+    """The analyst wants to choose a method to train, or a run."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -249,7 +251,7 @@ class InspectorPanel(QWidget):
         if session.folder is None:
             self.open_wanted.emit()
         elif session.run is None or not can(session, "scores"):
-            self.place_wanted.emit("methods")
+            self.method_wanted.emit()
         else:
             self._score()
 

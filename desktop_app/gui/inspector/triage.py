@@ -76,7 +76,7 @@ class TriageBar(QWidget):
         session.current_changed.connect(self.show_current)
         session.table_changed.connect(self.show_current)
         session.result_changed.connect(self._renew)
-        session.verdicts_changed.connect(self._renew)
+        session.verdicts_changed.connect(self.show_current)
         follow_theme(self._themed)
 
     def set_place(self, place: int, total: int) -> None:

@@ -69,9 +69,11 @@ class LatentPanel(QWidget):
     """The map of the open folder through the open run."""
 
     place_wanted = Signal(str)
-    """The analyst wants to go to the "gallery", the "inspector" or the "methods"."""
+    """The analyst wants to go to the "gallery" or the "inspector"."""
     open_wanted = Signal()
     """The analyst wants to choose a folder."""
+    method_wanted = Signal()
+    """The analyst wants to choose a method to train, or a run."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -323,7 +325,7 @@ class LatentPanel(QWidget):
         if session.folder is None:
             self.open_wanted.emit()
         elif session.run is None or not can(session, "encodes"):
-            self.place_wanted.emit("methods")
+            self.method_wanted.emit()
         else:
             self._encode()
 

@@ -16,6 +16,8 @@ from desktop_app.gui.session import Session
 from desktop_app.gui.theme import Theme, current_theme, follow_theme
 from desktop_app.gui.verdicts import NAMES
 
+Rows = NDArray[np.int64]
+
 _MEGABYTES = 128  # of thumbnails
 
 
@@ -38,6 +40,7 @@ class LinkedGallery(GalleryView):
         super().__init__(self._thumbnails, parent)
         self._ids = np.zeros(0, np.int64)
         self._folder = session.folder
+        self._sorted: Rows | None = None  # all rows in order, until what they are sorted by changes
         self.destroyed.connect(self._thumbnails.close)
         self.selection_changed.connect(self._tell_session)
         self.current_changed.connect(self._tell_current)
@@ -57,6 +60,7 @@ class LinkedGallery(GalleryView):
     def set_sorting(self, key: SortKey, *, descending: bool) -> None:
         """Sort by something else."""
         self._sort, self._descending = key, descending
+        self._sorted = None
         self.show_order()
 
     def thumbnail(self, row: int) -> QImage | None:
@@ -70,6 +74,7 @@ class LinkedGallery(GalleryView):
     def show_table(self) -> None:
         """Show the table of the session; selection and place stay for the same images."""
         session = self._session
+        self._sorted = None
         self._recolour(current_theme())
         same_folder = session.folder is self._folder
         self._folder = session.folder
@@ -89,10 +94,12 @@ class LinkedGallery(GalleryView):
         if len(self._session.visible) == len(self._ids):
             self.set_order(self.wanted_order())
 
-    def wanted_order(self) -> NDArray[np.int64]:
+    def wanted_order(self) -> Rows:
         """Return the rows to show, in order."""
-        rows = np.flatnonzero(self._session.visible).astype(np.int64)
-        return sorted_rows(self._session, rows, self._sort, descending=self._descending)
+        if self._sorted is None:
+            rows = np.arange(len(self._session.table), dtype=np.int64)
+            self._sorted = sorted_rows(self._session, rows, self._sort, descending=self._descending)
+        return self._sorted[self._session.visible[self._sorted]]
 
     def _columns(self) -> GalleryItems:
         session, result = self._session, self._session.result
@@ -129,10 +136,12 @@ class LinkedGallery(GalleryView):
         if len(self._session.table) == len(self._ids):
             self.set_columns(self._columns())
             if self._sort == "score":
+                self._sorted = None
                 self.show_order()
 
     def _show_verdicts(self) -> None:
         if self._sort == "verdict":
+            self._sorted = None
             self.show_order()
         self.refresh()
 

@@ -169,7 +169,7 @@ class _Peaks:
             first, last = start // BLOCK, -(-stop // BLOCK)
             lows, highs = self._lows.view()[first:last], self._highs.view()[first:last]
             grain, offset = BLOCK, first * BLOCK
-        width = max(1, step // grain)
+        width = -(-step // grain)
         begins = np.arange(0, len(lows), width)
         peaks = np.empty(2 * len(begins))
         peaks[0::2] = np.minimum.reduceat(lows, begins)

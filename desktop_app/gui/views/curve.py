@@ -11,6 +11,7 @@ from desktop_app.gui.views.plots import Plot, thin
 from desktop_app.sdk.views import Curve
 
 _LABEL = {"position": 0.98, "anchors": [(1, 1), (1, 1)]}  # right end, above the line
+_MOST_MARKED = 60  # points up to which each has a mark
 _BARS_WIDTH = 0.8  # of the distance between bars
 
 
@@ -71,12 +72,12 @@ class CurveView(QWidget):
         self.names.set_chips(
             [Chip(name, name, theme.category(place)) for place, name in enumerate(self._items)]
         )
-        for place, item in enumerate(self._items.values()):
+        for place, (name, item) in enumerate(self._items.items()):
             pen = pg.mkPen(theme.category(place), width=1)
             if isinstance(item, pg.BarGraphItem):
                 item.setOpts(brush=theme.category(place), pen=pen)
             else:
-                many = len(item.getOriginalDataset()[0]) > 60
+                many = len(self._view.lines[name][0]) > _MOST_MARKED
                 item.setPen(pen)
                 item.setSymbol(None if many else "o")
                 item.setSymbolSize(5)

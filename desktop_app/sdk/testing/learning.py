@@ -1,5 +1,8 @@
 """It learns: each capability beats a trivial baseline on generated images, by a margin."""
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +20,8 @@ def what_it_rebuilds_is_better_than_the_mean_image(method: MethodType) -> None:
         return
     data = discs(_TRAINING, 0)
     images = discs(_HELD_OUT, 1).images(slice(None))
-    subject = trained(method, data, wishes=LONG)
-    rebuilt = subject.decode(subject.encode(images))  # type: ignore[attr-defined]
+    subject = _trained_on_discs(method)
+    rebuilt = subject.decode(subject.encode(images))
     error = float(((rebuilt - images) ** 2).mean())
     trivial = float(((data.images(slice(None)).mean(axis=0) - images) ** 2).mean())
     require(
@@ -32,7 +35,7 @@ def planted_defects_score_higher(method: MethodType) -> None:
     if not issubclass(method, Scores):
         return
     toys = planted(_HELD_OUT, 1)
-    scores = trained(method, discs(_TRAINING, 0), wishes=LONG).score(toys.images)  # type: ignore[attr-defined]
+    scores = _trained_on_discs(method).score(toys.images)
     area = _auroc(scores, toys.anomalous)
     require(area > 0.8, f"Planted defects must rank higher (AUROC > 0.8), got {area:.3f}.")
 
@@ -42,7 +45,7 @@ def planted_defects_are_marked(method: MethodType) -> None:
     if not issubclass(method, Localizes):
         return
     toys = planted(_HELD_OUT, 1)
-    maps = trained(method, discs(_TRAINING, 0), wishes=LONG).localize(toys.images)  # type: ignore[attr-defined]
+    maps = _trained_on_discs(method).localize(toys.images)
     area = _auroc(maps.ravel(), toys.masks.ravel())
     require(area > 0.75, f"Defects must be marked (pixel AUROC > 0.75), got {area:.3f}.")
 
@@ -53,8 +56,8 @@ def samples_look_like_the_images(method: MethodType) -> None:
         return
     data = discs(_TRAINING, 0)
     images = data.images(slice(None)).reshape(_TRAINING, -1)
-    subject = trained(method, data, wishes=LONG)
-    samples = subject.generate(_HELD_OUT, seed=5).reshape(_HELD_OUT, -1)  # type: ignore[attr-defined]
+    subject = _trained_on_discs(method)
+    samples = subject.generate(_HELD_OUT, seed=5).reshape(_HELD_OUT, -1)
     noise = np.random.default_rng(5).uniform(0, 1, samples.shape).astype(np.float32)
     near, far = _nearest(samples, images).mean(), _nearest(noise, images).mean()
     require(near < 0.5 * far, f"Samples must be nearer than noise ({far:.2f}), got {near:.2f}.")
@@ -67,7 +70,7 @@ def separate_groups_are_found(method: MethodType) -> None:
     if not issubclass(method, Clusters):
         return
     data, kinds = groups(40, 0)
-    found = trained(method, data, wishes=LONG).cluster(data.images(slice(None)))  # type: ignore[attr-defined]
+    found = trained(method, data, wishes=LONG).cluster(data.images(slice(None)))
     index = _adjusted_rand(found, kinds)
     require(index > 0.8, f"Three kinds of images must be found (ARI > 0.8), got {index:.2f}.")
 
@@ -79,6 +82,12 @@ LEARNING_CHECKS: tuple[Check, ...] = (
     samples_look_like_the_images,
     separate_groups_are_found,
 )
+
+
+@lru_cache(maxsize=1)
+def _trained_on_discs(method: MethodType) -> Any:
+    """Return the method trained on discs: the checks of one method share it."""
+    return trained(method, discs(_TRAINING, 0), wishes=LONG)
 
 
 def _auroc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:

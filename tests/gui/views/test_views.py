@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -109,9 +109,9 @@ def test_the_value_below_the_pointer_is_told(qtbot: QtBot) -> None:
     content = frame.content
     assert isinstance(content, HeatMapView)
     box = content.plot.plotItem.vb
-    content._hover(box.mapViewToScene(QPoint(5, 2)))
+    content._hover(box.mapViewToScene(QPointF(5.5, 2.5)))
     assert content.value.text().startswith("row 2, column 5:")
-    content._hover(box.mapViewToScene(QPoint(50, 2)))
+    content._hover(box.mapViewToScene(QPointF(50, 2)))
     assert content.value.text() == ""
 
 
