@@ -131,6 +131,7 @@ def no_leftovers(request: pytest.FixtureRequest, loupe_home: Path) -> Iterator[N
     processes, threads = _children(), _threads()
     widgets, timers = _widgets(), _timers()
     yield
+    request.node.funcargs.clear()  # widgets that the test was given hold others alive
     left = _until_none(
         lambda: [
             *(f"process {child.pid}" for child in _children() - processes),

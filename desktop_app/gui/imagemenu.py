@@ -10,10 +10,12 @@ from PySide6.QtCore import QPoint, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
+from desktop_app.core.runreport import ReportRequest, report_steps
 from desktop_app.gui.exports import copy_images, snapshot, write_list, write_table
 from desktop_app.gui.filtering import shared_filter, these
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
+from desktop_app.gui.methods import method_title
 from desktop_app.gui.scorescale import reference_of
 from desktop_app.gui.session import Session
 from desktop_app.gui.tasks import Steps, run_with_progress
@@ -116,6 +118,32 @@ class ImageActions:
         if chosen:
             steps = copy_images(snapshot(self._session, rows), Path(chosen))
             self._run(tr("Copying images"), steps)
+
+    def export_report(self) -> None:
+        """Ask for a file and write the report of the open run on the open folder."""
+        session = self._session
+        if session.folder is None or session.result is None:
+            return
+        name = f"{self._base_name()}-report.html"
+        path = self._asked_file(tr("Export report"), name, "HTML (*.html)")
+        if path is None:
+            return
+        request = ReportRequest(
+            session.folder,
+            session.table,
+            session.result,
+            method_title(session) or session.result.run.spec().method,
+            session.threshold,
+        )
+        title = tr("Writing the report")
+        run_with_progress(
+            self._owner, title, report_steps(request, path), partial(self._open_report, path)
+        )
+
+    def _open_report(self, path: Path, problem: str, stopped: bool) -> None:
+        self._tell_end(problem, stopped)
+        if not problem and not stopped:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
 
     def _run(self, title: str, steps: Steps) -> None:
         run_with_progress(self._owner, title, steps, self._tell_end)

@@ -52,7 +52,7 @@ def number(value: float, digits: int = 4) -> str:
     if size >= 10.0 ** (digits - 1):
         return f"{value:,.0f}"
     places = digits - 1 - (math.floor(math.log10(size)) if size else 0)
-    return f"{value:.{max(0, min(places, digits + 1))}f}"
+    return f"{value:.{max(0, min(places, digits + 3))}f}"
 
 
 def count(value: float) -> str:

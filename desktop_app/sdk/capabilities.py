@@ -64,6 +64,14 @@ class Localizes(Protocol):
 
 
 @runtime_checkable
+class Inspects(Protocol):
+    """Scores and maps in one pass: for methods whose `score` and `localize` share their work."""
+
+    def inspect(self, images: Images) -> tuple[Array, Array]:
+        """Return what `score` (N,) and `localize` (N, H, W) return for images (N, C, H, W)."""
+
+
+@runtime_checkable
 class Clusters(Protocol):
     """Cluster gallery, sorting into folders."""
 

@@ -26,6 +26,8 @@ def inference(function: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, NDArr
 
     @functools.wraps(function)
     def capability(self: Any, inputs: NDArray[Any]) -> NDArray[Any]:
+        if getattr(self, "sample_shape", ()) is None:
+            raise InvalidInput(f"{self.card.title} is not trained yet: train it, or open a run.")
         array = np.require(inputs, np.float32, ["C", "W"])  # torch takes no read-only arrays
         size = batch_size_for(array)
         with evaluating(self), torch.inference_mode():

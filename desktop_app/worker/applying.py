@@ -17,7 +17,7 @@ from desktop_app.core.files import write_array
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.projection import principal_plane
 from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
-from desktop_app.sdk.capabilities import Clusters, Encodes, Localizes, Scores
+from desktop_app.sdk.capabilities import Clusters, Encodes, Inspects, Localizes, Scores
 from desktop_app.sdk.data import Dataset, Images
 from desktop_app.sdk.method import Method
 from desktop_app.worker.commands import Commands, Stopped
@@ -141,8 +141,10 @@ def _write_arrays(
         commands.require_no_stop()
         rows = slice(start, min(start + _BATCH, len(data)))
         images = data.images(rows)
+        both = _inspected(method, images, outputs)
         for output in list(outputs):
-            values = np.asarray(output.compute(method, images))
+            values = both.pop(output.name, None)
+            values = np.asarray(output.compute(method, images) if values is None else values)
             if _is_too_large(output.name, values[0].nbytes * len(data), most_map_bytes):
                 outputs.remove(output)
                 narrator.tell("note", level="info", text=_UNKEPT_MAPS.format(count=len(data)))
@@ -156,6 +158,17 @@ def _write_arrays(
                 )
             arrays[output.name][rows] = values
         narrator.progress("Looking at images", rows.stop, len(data))
+
+
+def _inspected(
+    method: Method[Any], images: Images, outputs: list[_Output]
+) -> dict[str, NDArray[Any]]:
+    """Return scores and maps from one pass, of a method that can, where both are wanted."""
+    names = {output.name for output in outputs}
+    if not isinstance(method, Inspects) or not {"scores", "maps"} <= names:
+        return {}
+    scores, maps = method.inspect(images)
+    return {"scores": scores, "maps": maps}
 
 
 def _is_too_large(name: str, size: float, most_map_bytes: float) -> bool:

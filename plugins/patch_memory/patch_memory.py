@@ -244,24 +244,33 @@ class PatchMemory(Method[PatchMemoryParams]):
 
     # ------------------------------------------------------------------------------ capabilities
 
+    def inspect(self, images: Images) -> tuple[Array, Array]:
+        """Return scores (N,) and maps (N, S, S): the neighbours are looked for once."""
+        size = images.shape[-1]
+
+        def both(patches: Tensor) -> tuple[Tensor, ...]:
+            distances, rows = self._distances(patches)
+            return self._scores(patches, distances, rows), _maps(distances, size)
+
+        scores, maps = self._in_batches(images, both)
+        return scores, maps
+
     def score(self, images: Images) -> Array:
         """Return the distance (N,) of the most unusual patch of images (N, C, S, S)."""
-        return self._in_batches(images, self._scores)
+
+        def scores(patches: Tensor) -> tuple[Tensor, ...]:
+            return (self._scores(patches, *self._distances(patches)),)
+
+        return self._in_batches(images, scores)[0]
 
     def localize(self, images: Images) -> Array:
         """Return maps (N, S, S): distances of the patches, enlarged and smoothed."""
-        size = images.shape[-2:]
-
-        def maps(patches: Tensor) -> Tensor:
-            distances, _ = self._distances(patches)
-            large = F.interpolate(distances.mean(3).unsqueeze(1), size=size, mode="bilinear")
-            return smoothed(large.squeeze(1), sigma=max(1.0, size[0] / _SMOOTHING))
-
-        return self._in_batches(images, maps)
+        size = images.shape[-1]
+        return self._in_batches(images, lambda own: (_maps(self._distances(own)[0], size),))[0]
 
     def encode(self, images: Images) -> Array:
         """Return the mean patch (N, D) of images (N, C, S, S)."""
-        return self._in_batches(images, lambda patches: patches.mean(dim=(1, 2)))
+        return self._in_batches(images, lambda patches: (patches.mean(dim=(1, 2)),))[0]
 
     def views(self) -> Sequence[View]:
         """Return the match report, the covering radius over the size of the memory, filters."""
@@ -284,18 +293,20 @@ class PatchMemory(Method[PatchMemoryParams]):
             views.append(ImageGrid("Filters learned from the images", pictures, signed=True))
         return views
 
-    def _in_batches(self, images: Images, answer: Callable[[Tensor], Tensor]) -> Array:
+    def _in_batches(
+        self, images: Images, answer: Callable[[Tensor], tuple[Tensor, ...]]
+    ) -> tuple[Array, ...]:
         patches = self._patches
         if patches is None:
             raise InvalidInput("Nothing is remembered yet: train this method first.")
         size = self.params.batch_size
-        parts: list[Array] = []
+        parts: list[list[Array]] = []
         with torch.inference_mode():
             for start in range(0, max(len(images), 1), size):
                 some = np.ascontiguousarray(images[start : start + size], dtype=np.float32)
                 answers = answer(patches.of(torch.from_numpy(some).to(self.device)).float())
-                parts.append(answers.cpu().numpy())
-        return np.concatenate(parts)
+                parts.append([part.cpu().numpy() for part in answers])
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
     def _distances(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Return distances to and rows of the nearest memories, each (N, H, W, k)."""
@@ -304,9 +315,8 @@ class PatchMemory(Method[PatchMemoryParams]):
         grid = (*patches.shape[:3], near.shape[1])
         return near.view(grid), rows.view(grid)
 
-    def _scores(self, patches: Tensor) -> Tensor:
+    def _scores(self, patches: Tensor, distances: Tensor, rows: Tensor) -> Tensor:
         """Return the distance (N,) of the farthest of patches (N, H, W, D)."""
-        distances, rows = self._distances(patches)
         farthest, place = distances.mean(3).flatten(1).max(1)  # (N,)
         if not self.params.reweight:
             return farthest
@@ -384,6 +394,13 @@ class PatchMemory(Method[PatchMemoryParams]):
         if selection:
             self._coreset = Coreset(self._candidates)
             self._coreset.restore(selection)
+
+
+def _maps(distances: Tensor, size: int) -> Tensor:
+    """Return distances (N, H, W, k) as maps (N, S, S), enlarged and smoothed."""
+    coarse = distances.mean(3).unsqueeze(1)
+    large = F.interpolate(coarse, size=(size, size), mode="bilinear")
+    return smoothed(large.squeeze(1), sigma=max(1.0, size / _SMOOTHING))
 
 
 def _evenly(count: int, most: int) -> NDArray[np.int64]:

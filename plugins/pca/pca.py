@@ -159,14 +159,15 @@ class PCA(Method[PCAParams]):
 
     def encode(self, images: Images) -> Array:
         """Return the coordinates (N, D) of images along the directions."""
-        coordinates = [(part - self.mean) @ self.axes.T for part in self._flat(images)]
-        return np.concatenate(coordinates) * self._scale(-0.5)
+        axes: Array = self.axes.T * self._scale(-0.5)  # (F, D)
+        latents: Array = np.concatenate([(part - self.mean) @ axes for part in self._flat(images)])
+        return latents
 
     def decode(self, latents: Array) -> Images:
         """Return the images (N, C, H, W) of coordinates (N, D), clipped to [0, 1]."""
         channels, height, width = self._known_shape()
         coordinates = np.asarray(latents, np.float32) * self._scale(0.5)
-        flat = np.clip(coordinates @ self.axes + self.mean, 0.0, 1.0)
+        flat: Array = np.clip(coordinates @ self.axes + self.mean, 0, 1, dtype=np.float32)
         return flat.reshape(-1, channels, height, width)
 
     def generate(self, count: int, seed: int) -> Images:
@@ -261,16 +262,14 @@ class PCA(Method[PCAParams]):
         self.variances = np.array(state.arrays["variances"])
         self.usual = np.array(state.arrays["usual"])
         self.total_variance = float(state.values["total_variance"])
-        saved = {**state.arrays, **state.values}
+        saved: dict[str, Any] = {**state.arrays, **state.values}
         gathered = {entry.name: saved[f"work/{entry.name}"] for entry in fields(_Work)}
-        if gathered["residual"] is None:
+        for name, value in gathered.items():
+            if isinstance(value, np.ndarray):
+                gathered[name] = np.array(value)
+        if gathered["residual"] is None:  # JSON has no infinity
             gathered["residual"] = math.inf
-        self._work = _Work(
-            **{
-                name: np.array(value) if isinstance(value, np.ndarray) else value
-                for name, value in gathered.items()
-            }
-        )
+        self._work = _Work(**gathered)
 
     def _begin(self, data: Dataset) -> None:
         if len(data) == 0:
@@ -370,8 +369,9 @@ class PCA(Method[PCAParams]):
         n = work.count
         spread = work.squares / n - np.square(work.total / n)  # (F,)
         kept = (self.variances * (n - 1) / n) @ np.square(self.axes)  # (F,)
-        usual = np.maximum(spread / 255**2 - (1 - PULL**2) * kept, 0)
-        return usual.reshape(self._known_shape()).mean(axis=0).astype(np.float32)
+        error: Vector = np.maximum(spread / 255**2 - (1 - PULL**2) * kept, 0)
+        usual: Array = error.reshape(self._known_shape()).mean(axis=0).astype(np.float32)
+        return usual
 
     def _scale(self, power: float) -> Array:
         """Return the variances (D,) to a power where the latent space is whitened, else ones."""

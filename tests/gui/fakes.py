@@ -14,6 +14,7 @@ from desktop_app.core.catalog import MethodInfo
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.table import ImageTable
 from desktop_app.gui.feed import Curves
+from desktop_app.sdk.errors import LoupeError
 
 
 def table_of(paths: list[str], splits: list[str] | None = None, edge: int = 256) -> ImageTable:
@@ -140,6 +141,9 @@ class FakeQueue(QObject):
         run = Run.create(self._folder / f"run-{len(self.jobs)}", spec)
         return self.add(FakeJob(run, title, JobState.QUEUED if self.active() else JobState.RUNNING))
 
+    def add_job(self, spec: JobSpec) -> FakeJob:
+        return self.start(spec, spec.title)
+
     def resume(self, run: Run) -> FakeJob:
         return self.add(FakeJob(run, run.spec().title, JobState.STARTING))
 
@@ -160,10 +164,18 @@ class FakeQueue(QObject):
 
 
 class FakeBackground:
-    """Does the work at once."""
+    """Does the work at once; failures are told as the session tells them."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
 
     def run(self, name: str, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        then(work())
+        try:
+            outcome = work()
+        except (LoupeError, OSError) as problem:
+            self._tell(str(problem))
+        else:
+            then(outcome)
 
 
 class FakeSession(QObject):
@@ -189,7 +201,7 @@ class FakeSession(QObject):
         self.catalog: list[MethodInfo] = []
         self.jobs = FakeQueue(workspace)
         self.jobs.setParent(self)
-        self.background = FakeBackground()
+        self.background = FakeBackground(self.problem.emit)
 
     def open_folder(self, folder: FakeFolder, table: ImageTable) -> None:
         self.folder, self.table = folder, table

@@ -28,8 +28,10 @@ class Judgement:
 
     key: str
     """"test", "labels" or "verdicts"."""
+    short: str
+    """Whose word it is: "test labels"."""
     name: str
-    """What the images are, for the analyst."""
+    """What the images are, for sentences: "labelled test images"."""
     known: Mask
     """(N,): images that count."""
     anomalous: Mask
@@ -66,8 +68,12 @@ def judgements_by_labels(session: Session) -> list[Judgement]:
     on_test = labelled & splits_of(session).mask(frozenset({"test"}))
     anomalous = session.truth == 1
     found = [
-        _judgement(session, "test", tr("labelled test images"), on_test, anomalous),
-        _judgement(session, "labels", tr("labelled images"), labelled, anomalous),
+        _judgement(
+            session, "test", (tr("test labels"), tr("labelled test images")), on_test, anomalous
+        ),
+        _judgement(
+            session, "labels", (tr("all labels"), tr("labelled images")), labelled, anomalous
+        ),
     ]
     if found[0] is not None and found[1] is not None and _same(found[0], found[1]):
         del found[1]
@@ -77,8 +83,8 @@ def judgements_by_labels(session: Session) -> list[Judgement]:
 def judgement_by_verdicts(session: Session) -> Judgement | None:
     """Return what the analyst says; None before the first verdict."""
     judged = np.isin(session.verdicts, (1, 2))
-    name = tr("images judged by you")
-    return _judgement(session, "verdicts", name, judged, session.verdicts == 2)
+    names = (tr("my verdicts"), tr("images judged by you"))
+    return _judgement(session, "verdicts", names, judged, session.verdicts == 2)
 
 
 def best_first(found: list[Judgement]) -> list[Judgement]:
@@ -87,7 +93,7 @@ def best_first(found: list[Judgement]) -> list[Judgement]:
 
 
 def _judgement(
-    session: Session, key: str, name: str, known: Mask, anomalous: Mask
+    session: Session, key: str, names: tuple[str, str], known: Mask, anomalous: Mask
 ) -> Judgement | None:
     result = session.result
     if result is None or result.scores is None or len(known) != len(result.scores):
@@ -96,7 +102,7 @@ def _judgement(
     if not known.any():
         return None
     table = ThresholdTable.build(result.scores[known], anomalous[known])
-    return Judgement(key, name, known, known & anomalous, table)
+    return Judgement(key, *names, known, known & anomalous, table)
 
 
 def _same(first: Judgement, second: Judgement) -> bool:

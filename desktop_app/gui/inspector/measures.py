@@ -181,9 +181,9 @@ class Measures(QWidget):
             tr("Measures"),
             [Segment("counts", tr("Counts")), Segment("curves", tr("Curves"))],
         )
-        self._basis = ChoiceField(tr("Measured on"), tip=tr("What is known of the images"))
+        self._basis = ChoiceField(tr("Measured on"), tip=tr("Who says which images are anomalous"))
         self._basis.chosen.connect(lambda _key: self._choose_other_judgement())
-        self._basis_text = QLabel(tr("on"))
+        self._basis_text = QLabel(tr("by"))
         set_role(self._basis_text, "caption")
         bar = QHBoxLayout()
         bar.setSpacing(SPACE.s)
@@ -225,7 +225,7 @@ class Measures(QWidget):
         by_verdicts = judgement_by_verdicts(self._session)
         found = [*self._from_labels, *([by_verdicts] if by_verdicts is not None else [])]
         self._judgements = best_first(found)
-        self._basis.set_choices([(one.key, one.name) for one in self._judgements])
+        self._basis.set_choices([(one.key, one.short) for one in self._judgements])
         for widget in (self._basis, self._basis_text):
             widget.setVisible(len(self._judgements) > 0)
 

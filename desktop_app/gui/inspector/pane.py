@@ -199,7 +199,7 @@ class Pane(QWidget):
         painter.translate(area.topLeft())
         painter.scale(area.width(), area.height())
         for colour, width in (("shadow", 3.5), ("on_accent", 1.5)):
-            pen = QPen(theme.colour(colour), width)
+            pen = QPen(theme.colour(colour), width * self.devicePixelRatioF())
             pen.setCosmetic(True)
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)

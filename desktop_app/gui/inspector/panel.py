@@ -202,6 +202,9 @@ class InspectorPanel(QWidget):
 
     def _fill_exports(self) -> None:
         self._exports.clear()
+        report = self._exports.addAction(tr("Report of this run and folder…"))
+        set_icon(report, "chart")
+        report.triggered.connect(lambda _on=False: self.actions_.export_report())
         selected = np.flatnonzero(self._session.selected).astype(np.int64)
         shown = self.ranking.order()
         self._exports.addSection(tr("Images in the ranking"))
@@ -237,7 +240,7 @@ class InspectorPanel(QWidget):
                 "then the most unusual images come first."
             )
             return tr("Nothing is ranked yet"), text, tr("Choose a method")
-        if not can(session, "scores") and session.catalog:
+        if self._is_unable():
             text = tr("{method} does not score images. Choose a run of a method that does.")
             text = text.format(method=method_title(session) or tr("The method of the open run"))
             return tr("This run cannot rank images"), text, tr("Choose a method")
@@ -246,11 +249,15 @@ class InspectorPanel(QWidget):
         text = tr("The open run has not looked at the images of this folder yet.")
         return tr("Not scored yet"), text, tr("Score the images")
 
+    def _is_unable(self) -> bool:
+        """Whether the method of the open run is known not to do what this panel needs."""
+        return bool(self._session.catalog) and not can(self._session, "scores")
+
     def _act_on_empty(self) -> None:
         session = self._session
         if session.folder is None:
             self.open_wanted.emit()
-        elif session.run is None or not can(session, "scores"):
+        elif session.run is None or self._is_unable():
             self.method_wanted.emit()
         else:
             self._score()

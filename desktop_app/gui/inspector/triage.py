@@ -1,8 +1,9 @@
 """What is known of the current image, and the analyst's word on it."""
 
+from pathlib import PurePosixPath
+
 import numpy as np
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -28,6 +29,7 @@ from desktop_app.gui.theme import (
     set_role,
 )
 from desktop_app.gui.widgets import ElidedLabel, named
+from desktop_app.gui.widgets.dot import Dot
 
 VERDICT_KEYS = (
     (1, "N", "check", "good"),
@@ -56,23 +58,22 @@ class TriageBar(QWidget):
         self._about = ElidedLabel("", Qt.TextElideMode.ElideRight)
         set_role(self._about, "secondary")
         self._about.setTextFormat(Qt.TextFormat.PlainText)
-        self._dot = QLabel()
-        self._dot.setFixedSize(10, 10)
-        words = QVBoxLayout()
-        words.setSpacing(1)
-        words.addWidget(self._name)
-        line = QHBoxLayout()
-        line.setSpacing(SPACE.xs + 2)
-        line.addWidget(self._dot)
-        line.addWidget(self._about, 1)
-        words.addLayout(line)
-        row = QHBoxLayout()
-        row.setContentsMargins(SPACE.s, SPACE.s, SPACE.s, SPACE.s)
-        row.setSpacing(SPACE.m)
-        row.addLayout(self._steps())
-        row.addLayout(words, 1)
-        row.addWidget(self._verdicts())
-        self.setLayout(row)
+        self._dot = Dot()
+        top = QHBoxLayout()
+        top.setSpacing(SPACE.m)
+        top.addLayout(self._steps())
+        top.addWidget(self._name, 1)
+        top.addWidget(self._verdicts())
+        below = QHBoxLayout()
+        below.setContentsMargins(SPACE.xs, 0, 0, 0)
+        below.setSpacing(SPACE.xs + 2)
+        below.addWidget(self._dot)
+        below.addWidget(self._about, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(SPACE.s, SPACE.xs, SPACE.s, SPACE.s)
+        column.setSpacing(SPACE.xs)
+        column.addLayout(top)
+        column.addLayout(below)
         session.current_changed.connect(self.show_current)
         session.table_changed.connect(self.show_current)
         session.result_changed.connect(self._renew)
@@ -97,10 +98,10 @@ class TriageBar(QWidget):
         if not known:
             self._name.setText(tr("No image chosen"))
             self._about.setText("")
-            self._dot.hide()
+            self._dot.set_colour("")
             self._show_verdict(0)
             return
-        self._name.setText(session.table.paths[row])
+        self._name.setText(PurePosixPath(session.table.paths[row]).name)
         self._name.setToolTip(str(session.image_path(row)))
         self._about.setText("  ·  ".join(self._facts(row)))
         self._colour_dot()
@@ -181,9 +182,7 @@ class TriageBar(QWidget):
         row, labels = self._session.current, labels_of(self._session)
         if not 0 <= row < len(labels.codes):
             return
-        colour = QColor(labels.colour(int(labels.codes[row]), current_theme()))
-        self._dot.setStyleSheet(f"background: {colour.name()}; border-radius: 5px;")
-        self._dot.show()
+        self._dot.set_colour(labels.colour(int(labels.codes[row]), current_theme()))
 
     def _renew(self) -> None:
         self._reference = None

@@ -308,7 +308,7 @@ class LatentPanel(QWidget):
                 "then images that are alike lie close together here."
             )
             return tr("There is no map yet"), text, tr("Choose a method")
-        if not can(session, "encodes") and session.catalog:
+        if self._is_unable():
             text = tr("{method} gives images no place in a latent space. Choose a run that does.")
             text = text.format(method=method_title(session) or tr("The method of the open run"))
             return tr("This run has no map"), text, tr("Choose a method")
@@ -320,11 +320,15 @@ class LatentPanel(QWidget):
         text = tr("The open run has not looked at the images of this folder yet.")
         return tr("Not on the map yet"), text, tr("Encode the images")
 
+    def _is_unable(self) -> bool:
+        """Whether the method of the open run is known not to do what this panel needs."""
+        return bool(self._session.catalog) and not can(self._session, "encodes")
+
     def _act_on_empty(self) -> None:
         session = self._session
         if session.folder is None:
             self.open_wanted.emit()
-        elif session.run is None or not can(session, "encodes"):
+        elif session.run is None or self._is_unable():
             self.method_wanted.emit()
         else:
             self._encode()

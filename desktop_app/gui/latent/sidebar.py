@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWi
 
 from desktop_app.gui.categories import labels_of
 from desktop_app.gui.i18n import tr
-from desktop_app.gui.latent.card import Dot
 from desktop_app.gui.latent.decode import nearest_rows
 from desktop_app.gui.latent.legend import MapLegend
 from desktop_app.gui.latent.strip import Frame, Strip
@@ -20,6 +19,7 @@ from desktop_app.gui.scorescale import reference_of
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, current_theme, set_role, set_surface
 from desktop_app.gui.widgets import CollapsibleSection, ElidedLabel, ImageLabel
+from desktop_app.gui.widgets.dot import Dot
 
 WIDTH = 284  # logical pixels
 _NEIGHBOURS = 10

@@ -216,8 +216,7 @@ class CurvePlot(QWidget):
             low, high = series.extent(start, stop)
             return (low, high) if low <= high else None
         stride = max(1, (stop - start) // _SAMPLE)
-        parts = [series.raw[start:stop:stride], series.smooth[start:stop:stride]]
-        sample = self._scaled(np.concatenate(parts))
+        sample = self._scaled(series.raw[start:stop:stride])
         sample = sample[np.isfinite(sample)]
         if not len(sample):
             return None

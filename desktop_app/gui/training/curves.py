@@ -75,6 +75,7 @@ class CurvesView(QWidget):
         self._marks: Sequence[Mark] = ()
         self._plots: list[CurvePlot] = []
         self._grouping: list[list[str]] = []
+        self._grouped: set[tuple[str, str]] = set()  # series that had come when plots were made
         self._settled = False
         self._follows = True
         self._next = 0.0
@@ -160,7 +161,7 @@ class CurvesView(QWidget):
         began = time.monotonic()
         self._stack.setCurrentIndex(1)
         self._follow_sources()
-        if self._grouping != self._wanted_grouping():
+        if self._grouping != self._wanted_grouping() or self._grouped != set(self._series):
             self._regroup()
         elif self.isVisible():
             self._draw()
@@ -224,6 +225,7 @@ class CurvesView(QWidget):
         if self.tools.grouping() != "auto" or self._overlays:
             self._settled = False
         self._grouping = self._wanted_grouping()
+        self._grouped = set(self._series)
         self._clear()
         for names in self._grouping:
             plot = CurvePlot(self._lines(names), ", ".join(names))

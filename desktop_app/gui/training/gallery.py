@@ -23,6 +23,8 @@ from desktop_app.gui.widgets import EmptyState, SearchField, SectionHeader
 
 _CARD_WIDTH = 280  # logical pixels that a card likes to have
 
+_ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+
 Card = MethodCard | BrokenCard
 
 
@@ -45,7 +47,7 @@ class MethodGallery(QWidget):
         self._column.setContentsMargins(SPACE.m, 0, SPACE.m, SPACE.m)
         self._column.setSpacing(SPACE.l)
         self._column.addStretch()
-        self._scroll = QScrollArea()
+        self._scroll = _Scroll()
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -165,6 +167,16 @@ class MethodGallery(QWidget):
 
     def _show_traceback(self, info: MethodInfo) -> None:
         traceback_window(info.title, info.problem, info.traceback, self).show()
+
+
+class _Scroll(QScrollArea):
+    """Leaves the arrows to the gallery, which walks from card to card."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _ARROWS:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
 
 class _Group(QWidget):

@@ -34,7 +34,9 @@ class Readouts(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tips = _tips()
-        self.tiles = {key: Readout(name, tip=tip) for key, (name, tip) in self._tips.items()}
+        self.tiles = {
+            key: Readout(name, tip=tip, parent=self) for key, (name, tip) in self._tips.items()
+        }
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(SPACE.l)
@@ -90,7 +92,7 @@ def _said(feed: RunFeed, best: Best | None, *, active: bool) -> dict[str, Said]:
         said["step"] = Said(count(float(curves.x("step")[-1])))
         said["epoch"] = Said(f"{float(curves.x('epoch')[-1]):.2f}")
         for name in set(_RATES) & set(curves.names):
-            said["learning_rate"] = Said(number(float(curves.values(name)[-1])))
+            said["learning_rate"] = Said(f"{float(curves.values(name)[-1]):.4g}")
         waits = feed.waited_share > _WAITS_LONG
         said["waited"] = Said(f"{feed.waited_share:.0%}", "warning" if waits else "")
     if active:

@@ -77,16 +77,23 @@ class EmptyState(QWidget):
             button.setVisible(bool(label))
         self.setAccessibleName(title)
         self.setAccessibleDescription(text)
+        self._fit_text()
         self._draw()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the lines of the text short enough to read and to fit."""
-        self._text.setFixedWidth(min(_WIDTH, max(40, self.width() - 2 * SPACE.l)))
         super().resizeEvent(event)
+        self._fit_text()
 
     def minimumSizeHint(self) -> QSize:
         """Return a size that lets the place be made small; the text is cut before the window is."""
         return QSize(120, 80)
+
+    def _fit_text(self) -> None:
+        """Give the text its lines: a layout that centres a label does not ask how many they are."""
+        width = min(_WIDTH, max(40, self.width() - 2 * SPACE.l))
+        self._text.ensurePolished()
+        self._text.setFixedSize(width, max(0, self._text.heightForWidth(width)))
 
     def _draw(self, _theme: Theme | None = None) -> None:
         ratio = self.devicePixelRatioF()

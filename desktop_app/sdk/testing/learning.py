@@ -70,7 +70,8 @@ def separate_groups_are_found(method: MethodType) -> None:
     if not issubclass(method, Clusters):
         return
     data, kinds = groups(40, 0)
-    found = trained(method, data, wishes=LONG).cluster(data.images(slice(None)))
+    subject: Any = trained(method, data, wishes=LONG)
+    found = subject.cluster(data.images(slice(None)))
     index = _adjusted_rand(found, kinds)
     require(index > 0.8, f"Three kinds of images must be found (ARI > 0.8), got {index:.2f}.")
 

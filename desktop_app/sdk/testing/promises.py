@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from desktop_app.sdk.capabilities import CAPABILITIES, capabilities_of
+from desktop_app.sdk.capabilities import CAPABILITIES, Inspects, capabilities_of
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.events import Metrics
@@ -170,6 +170,17 @@ def capabilities_keep_their_shapes(method: MethodType) -> None:
         )
 
 
+def one_pass_says_what_two_say(method: MethodType) -> None:
+    """Inspects: scores and maps in one pass are those of score and localize."""
+    if not issubclass(method, Inspects):
+        return
+    subject: Any = trained(method, discs(_IMAGES, 0))
+    probes = discs(_OTHERS, 1).images(slice(None))
+    scores, maps = subject.inspect(probes)
+    require(np.array_equal(scores, subject.score(probes)), "inspect and score differ.")
+    require(np.array_equal(maps, subject.localize(probes)), "inspect and localize differ.")
+
+
 def events_are_plain_data(method: MethodType) -> None:
     """Events can be pickled, which tensors on a device or open files cannot."""
     for event in tried(method).fit(discs(_IMAGES, 0)):
@@ -221,6 +232,7 @@ PROMISES: tuple[Check, ...] = (
     a_resumed_training_equals_an_uninterrupted_one,
     questions_during_training_change_nothing,
     capabilities_keep_their_shapes,
+    one_pass_says_what_two_say,
     events_are_plain_data,
     views_can_be_drawn,
     it_refuses_what_does_not_fit,

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop_app.gui.filtering import shared_filter
@@ -228,3 +229,49 @@ def test_the_panel_survives_a_change_of_folder(
     session.put_folder(image_folder)
     assert len(panel.ranking.order()) == len(session.table)
     assert session.current == -1
+
+
+def test_the_ranking_can_be_exported(
+    qtbot: QtBot,
+    panel: InspectorPanel,
+    session: StillSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = tmp_path / "out" / "scores.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    panel._exports.aboutToShow.emit()
+    table = next(found for found in panel._exports.actions() if "table of 22" in found.text())
+    table.trigger()
+    qtbot.waitUntil(target.exists)
+    lines = target.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[1].startswith(session.table.paths[21])
+    assert len(lines) == 23
+
+
+def test_copying_into_the_folder_of_the_images_is_refused(
+    qtbot: QtBot,
+    panel: InspectorPanel,
+    session: StillSession,
+    mvtec_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(mvtec_folder / "test"))
+    with qtbot.waitSignal(session.problem) as problem:
+        panel.actions_.copy_files(np.array([0, 1]))
+    assert "nothing is ever written" in problem.args[0]
+
+
+def test_a_report_is_written(
+    qtbot: QtBot,
+    panel: InspectorPanel,
+    session: StillSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target, opened = tmp_path / "report.html", []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    panel.actions_.export_report()
+    qtbot.waitUntil(lambda: bool(opened), timeout=20_000)
+    assert "Fake method" in target.read_text(encoding="utf-8")

@@ -21,9 +21,7 @@ def slowly_smoothed(values: np.ndarray, window: float) -> list[float]:
 
 @pytest.mark.parametrize("window", [1.5, 2, 20, 300, 10_000])
 @pytest.mark.parametrize("pieces", [1, 7, 2000])
-def test_smoothing_equals_its_formula_however_the_values_arrive(
-    window: float, pieces: int
-) -> None:
+def test_smoothing_equals_its_formula_however_the_values_arrive(window: float, pieces: int) -> None:
     values = RANDOM.normal(5, 1, 2000)
     smoother = Smoother(window)
     smooth = np.concatenate([smoother.more(part) for part in np.array_split(values, pieces)])
@@ -115,7 +113,14 @@ def test_values_that_a_logarithm_cannot_show_are_counted() -> None:
 
 def test_metrics_of_one_size_share_a_plot_and_losses_come_first() -> None:
     plots = shared_plots(
-        {"accuracy": 0.9, "kl": 12.0, "loss": 80.0, "nll": 68.0, "learning_rate": 1e-3, "tiny": 1e-4}
+        {
+            "accuracy": 0.9,
+            "kl": 12.0,
+            "loss": 80.0,
+            "nll": 68.0,
+            "learning_rate": 1e-3,
+            "tiny": 1e-4,
+        }
     )
     assert plots == [["kl", "loss", "nll"], ["accuracy"], ["learning_rate"], ["tiny"]]
 

@@ -1,0 +1,227 @@
+"""The report of a run on a folder, put together from what lies on disk.
+
+for done, total in report_steps(ReportRequest(...), path): ...
+"""
+
+import platform
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from desktop_app.core.columns import ResultColumns
+from desktop_app.core.images import ImageFolder, decode, decode_mask
+from desktop_app.core.reports import (
+    Gallery,
+    Picture,
+    RunSummary,
+    outlined,
+    overlaid,
+    png,
+    write_report,
+)
+from desktop_app.core.runs import JobSpec, JobState, Run
+from desktop_app.core.scoring import Evaluation, evaluate, truth_from_labels
+from desktop_app.core.table import ImageTable
+from desktop_app.sdk.errors import InvalidInput, UnreadableImage
+
+Rows = NDArray[np.int64]
+
+MOST_PICTURES = 24
+"""The most unusual images that a report shows."""
+_MOST_MISTAKES = 12
+_SIDE = 320
+"""Longest side of a picture in pixels: a report is one file that is sent around."""
+_MOST_MAP_BYTES = 512 << 20
+_SOFTWARE = ("loupe-workbench", "torch", "torchvision", "numpy", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What a report is about."""
+
+    folder: ImageFolder
+    table: ImageTable
+    result: ResultColumns
+    method: str
+    """The name of the method, for the analyst."""
+    threshold: float | None = None
+    """None: the one of the best F1, or the one that flags the most unusual hundredth."""
+
+
+def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]]:
+    """Write the report as one HTML file; yield (done, total) pieces of work.
+
+    Measures are taken on the test images where the folder names some, else on all scored images.
+    Raises InvalidInput where no image has a score.
+    """
+    rows = _measured_rows(request)
+    scores = request.result.scores
+    if scores is None or not len(rows):
+        raise InvalidInput("A report needs scored images, but the run gave none a score.")
+    labels = [request.table.labels[row] for row in rows.tolist()]
+    evaluation = _evaluation(request, rows, labels)
+    threshold = request.threshold if request.threshold is not None else evaluation.threshold_f1
+    plan = _planned(scores, labels, rows, threshold)
+    total = 1 + sum(len(chosen) for _title, chosen in plan)
+    done = 1
+    yield done, total
+    galleries = []
+    for title, chosen in plan:
+        pictures = []
+        for row in chosen.tolist():
+            picture = _picture(request, row)
+            pictures += [picture] if picture is not None else []
+            done += 1
+            yield done, total
+        galleries.append(Gallery(title, pictures))
+    write_report(
+        path, _summary(request), scores[rows], labels, evaluation, galleries, request.threshold
+    )
+
+
+def _measured_rows(request: ReportRequest) -> Rows:
+    if request.result.scores is None:
+        return np.zeros(0, np.int64)
+    scored = np.isfinite(request.result.scores)
+    tests = scored & np.array([split == "test" for split in request.table.splits], dtype=np.bool_)
+    return np.flatnonzero(tests if tests.any() else scored).astype(np.int64)
+
+
+def _evaluation(request: ReportRequest, rows: Rows, labels: list[str]) -> Evaluation:
+    result = request.result
+    scores = np.asarray(result.scores)[rows]
+    maps = result.maps
+    if maps is None or not any(request.table.masks[row] for row in rows.tolist()):
+        return evaluate(scores, labels)
+    if maps[0].nbytes * len(rows) > _MOST_MAP_BYTES:
+        return evaluate(scores, labels)
+    masks = _Masks(request, rows, maps.shape[-1])
+    return evaluate(scores, labels, np.asarray(maps[result.index[rows]]), masks)
+
+
+class _Masks:
+    """Ground-truth masks (S, S) of some rows, decoded one at a time; None where there is none."""
+
+    def __init__(self, request: ReportRequest, rows: Rows, size: int) -> None:
+        self._request = request
+        self._rows = rows
+        self._size = size
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> NDArray[np.bool_] | None:
+        mask = self._request.table.masks[self._rows[place]]
+        return decode_mask(self._request.folder.absolute(mask), self._size) if mask else None
+
+
+def _planned(
+    scores: NDArray[np.float32], labels: list[str], rows: Rows, threshold: float | None
+) -> list[tuple[str, Rows]]:
+    """Return titles and rows of the galleries: the most unusual images, then the mistakes."""
+    order = rows[np.argsort(-scores[rows], kind="stable")]
+    plan = [("Most unusual images", order[:MOST_PICTURES])]
+    truth = truth_from_labels(labels)
+    if truth is None or threshold is None or not truth.anomalous.any():
+        return plan
+    flagged = scores[rows] >= threshold
+    missed = rows[truth.anomalous & ~flagged]
+    alarms = rows[truth.labelled & ~truth.anomalous & flagged]
+    plan.append(("Missed", missed[np.argsort(scores[missed], kind="stable")][:_MOST_MISTAKES]))
+    plan.append(
+        ("False alarms", alarms[np.argsort(-scores[alarms], kind="stable")][:_MOST_MISTAKES])
+    )
+    return [(title, chosen) for title, chosen in plan if len(chosen)]
+
+
+def _picture(request: ReportRequest, row: int) -> Picture | None:
+    """Return the picture of a row, or None where its file cannot be read any more."""
+    folder, table, result = request.folder, request.table, request.result
+    try:
+        pixels = _small(decode(folder.absolute(table.paths[row])))
+    except (UnreadableImage, OSError):
+        return None
+    heat = result.map(row)
+    mask = table.masks[row]
+    return Picture(
+        path=table.paths[row],
+        label=table.labels[row],
+        score=float(np.asarray(result.scores)[row]),
+        image=png(pixels),
+        overlay=png(overlaid(pixels, heat, *result.map_range)) if heat is not None else None,
+        mask=png(outlined(pixels, decode_mask(folder.absolute(mask)))) if mask else None,
+    )
+
+
+def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return np.asarray(image)
+
+
+def _summary(request: ReportRequest) -> RunSummary:
+    run = request.result.run
+    spec, data = run.spec(), run.data()
+    states = [event for event in run.events() if event["type"] == "state"]
+    none: dict[str, Any] = {"time": spec.created, "elapsed": 0.0, "state": ""}
+    last = states[-1] if states else none
+    return RunSummary(
+        title=f"{request.method}: {request.folder.name}",
+        method=request.method,
+        folder=str(request.folder.root),
+        run=str(run.path),
+        command=training_command(spec, run.path),
+        trained_images=len(data["paths"]) if data else 0,
+        seconds=float(last["elapsed"]),
+        finished=float(last["time"]),
+        settings=_settings(spec),
+        versions=_versions(),
+        remarks=_remarks(request, run, str(last["state"])),
+    )
+
+
+def training_command(spec: JobSpec, out: Path) -> str:
+    """Return the command line that makes a run again."""
+    parts = ["loupe", "train", spec.folder, "--method", spec.method]
+    for name, value in spec.params.items():
+        parts += ["--set", f"{name}={value}"]
+    parts += ["--image-size", str(spec.image_size), "--seed", str(spec.seed)]
+    parts += ["--split", spec.split] if spec.split else []
+    return shlex.join([*parts, "--out", f"{out}-again"])
+
+
+def _settings(spec: JobSpec) -> dict[str, Any]:
+    chosen = {"image size": f"{spec.image_size} px", "seed": spec.seed, "device": spec.device}
+    return {**chosen, **spec.params}
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for name in _SOFTWARE:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _remarks(request: ReportRequest, run: Run, state: str) -> list[str]:
+    remarks = []
+    if state and state != JobState.FINISHED:
+        remarks.append(f"The training did not finish: it is {state}.")
+    broken = sum(map(bool, request.table.problems))
+    if broken:
+        remarks.append(f"{broken:,} files could not be used and were left out.")
+    maps = request.result.maps
+    if maps is None and any(request.table.masks):
+        remarks.append("The run keeps no heat maps for this folder: pixel measures are missing.")
+    if not run.method_path.exists():
+        remarks.append("The last checkpoint of the training was used.")
+    return remarks

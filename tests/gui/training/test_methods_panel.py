@@ -1,0 +1,263 @@
+"""Choosing a method and setting it up."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog
+from pytestqt.qtbot import QtBot
+
+from desktop_app.core.catalog import MethodInfo
+from desktop_app.core.runs import JobState
+from desktop_app.gui.training.card import BrokenCard, MethodCard
+from desktop_app.gui.training.data_form import suggested_size
+from desktop_app.gui.training.gallery import MethodGallery
+from desktop_app.gui.training.methods import MethodsPanel
+from desktop_app.sdk.params import TrainingParams, param, parameter_schema
+from tests.gui.fakes import FakeFolder, FakeSession, table_of
+
+
+class Params(TrainingParams):
+    beta: float = param(1.0, low=0, high=50, help="Weight.")
+
+
+SCHEMA = parameter_schema(Params)
+CATALOG = [
+    MethodInfo(
+        "vae",
+        "Variational autoencoder",
+        "Autoencoders",
+        "Learns a smooth code.",
+        capabilities=("encodes", "generates"),
+        parameters=SCHEMA,
+        help="# Idea",
+        translations={"zh_CN": {"title": "变分自编码器", "summary": "学习平滑的编码。"}},
+    ),
+    MethodInfo("pca", "Principal components", "Dimension reduction", "Straight axes."),
+    MethodInfo("ae", "Autoencoder", "Autoencoders", "A short code.", parameters=SCHEMA),
+    MethodInfo("odd", "odd", problem="Plugin 'odd' cannot be imported.", traceback="Trace"),
+]
+PATHS = [f"train/good/{number}.png" for number in range(30)]
+TEST_PATHS = [f"test/bad/{number}.png" for number in range(10)]
+
+
+@pytest.fixture
+def session(qtbot: QtBot, tmp_path: Path) -> FakeSession:
+    session = FakeSession(tmp_path)
+    session.set_catalog(CATALOG)
+    return session
+
+
+@pytest.fixture
+def panel(session: FakeSession, qtbot: QtBot) -> MethodsPanel:
+    panel = MethodsPanel(session)  # type: ignore[arg-type]
+    qtbot.addWidget(panel)
+    panel.resize(340, 800)
+    panel.show()
+    return panel
+
+
+def open_folder(session: FakeSession, edge: int = 256) -> None:
+    table = table_of([*PATHS, *TEST_PATHS], ["train"] * 30 + ["test"] * 10, edge)
+    session.open_folder(FakeFolder(Path("/images/饼干")), table)
+
+
+def titles(gallery: MethodGallery) -> list[str]:
+    return [card.info.title for card in gallery.cards()]
+
+
+def test_cards_stand_by_family_and_broken_plugins_last(panel: MethodsPanel) -> None:
+    assert titles(panel.gallery) == [
+        "Autoencoder",
+        "Variational autoencoder",
+        "Principal components",
+        "odd",
+    ]
+    assert isinstance(panel.gallery.cards()[-1], BrokenCard)
+
+
+def test_the_search_looks_into_titles_summaries_and_abilities(panel: MethodsPanel) -> None:
+    for words, found in {
+        "smooth": ["Variational autoencoder"],
+        "auto short": ["Autoencoder"],
+        "SAMPLES": ["Variational autoencoder"],
+        "imported": ["odd"],
+        "nothing": [],
+    }.items():
+        panel.gallery.search.setText(words)
+        panel.gallery.search.searched.emit(words)
+        assert titles(panel.gallery) == found
+    assert panel.gallery._stack.currentWidget() is panel.gallery._empty
+
+
+def test_a_card_is_chosen_by_click_and_by_keyboard(panel: MethodsPanel, qtbot: QtBot) -> None:
+    gallery = panel.gallery
+    with qtbot.waitSignal(gallery.method_chosen) as chosen:
+        qtbot.mouseClick(gallery.cards()[0], Qt.MouseButton.LeftButton)
+    assert chosen.args == ["ae"]
+    panel.show_gallery()
+    gallery.cards()[0].setFocus()
+    qtbot.keyClick(gallery.cards()[0], Qt.Key.Key_Down)
+    assert gallery.cards()[1].hasFocus()
+    with qtbot.waitSignal(gallery.method_chosen) as chosen:
+        qtbot.keyClick(gallery.cards()[1], Qt.Key.Key_Return)
+    assert chosen.args == ["vae"]
+
+
+def test_a_card_speaks_the_language_of_the_window(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.gui.training.card.language", lambda: "zh_CN")
+    card = MethodCard(CATALOG[0])
+    qtbot.addWidget(card)
+    assert card.accessibleName() == "变分自编码器"
+    assert "学习平滑的编码" in card.words()
+    assert "variational" in card.words()
+
+
+def test_a_broken_plugin_shows_its_traceback(panel: MethodsPanel, qtbot: QtBot) -> None:
+    card = panel.gallery.cards()[-1]
+    assert isinstance(card, BrokenCard)
+    card.button.click()
+    window = panel.gallery.findChild(QDialog)
+    assert isinstance(window, QDialog)
+    assert window.isVisible()
+    window.close()
+
+
+def test_cards_stand_side_by_side_where_there_is_room(panel: MethodsPanel, qtbot: QtBot) -> None:
+    first, second = panel.gallery.cards()[:2]
+    assert second.y() > first.y()
+    panel.resize(800, 600)
+    qtbot.wait(10)
+    assert second.y() == first.y()
+
+
+def test_before_there_is_a_catalog_the_gallery_says_so(qtbot: QtBot, tmp_path: Path) -> None:
+    session = FakeSession(tmp_path)
+    gallery = MethodGallery(session)  # type: ignore[arg-type]
+    qtbot.addWidget(gallery)
+    assert gallery._stack.currentWidget() is gallery._empty
+    session.set_catalog(CATALOG)
+    assert gallery._stack.currentWidget() is not gallery._empty
+
+
+def test_start_is_refused_with_the_reason(panel: MethodsPanel, session: FakeSession) -> None:
+    panel.choose("vae")
+    setup = panel.setup
+    reasons = [setup.problem()]
+    open_folder(session)
+    setup.data.set_values({"split": "validation"})
+    setup.form.row("epochs").editor.set_value(-1)
+    setup._judge()
+    reasons.append(setup.problem())
+    assert not setup.start_button.isEnabled()
+    assert setup.start_button.toolTip() == setup.problem()
+    assert [reason.split(" ")[0] for reason in reasons] == ["Open", "Correct"]
+
+
+def test_start_asks_for_what_the_forms_say(panel: MethodsPanel, session: FakeSession) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    panel.setup.form.set_values({"beta": 4.0, "epochs": 3})
+    panel.setup.data.set_values({"split": "train", "image_size": 96, "channels": 1, "seed": 7})
+    panel.setup._judge()
+    panel.setup.start_button.click()
+    spec = session.jobs.jobs[0].run.spec()
+    assert spec.method == "vae"
+    assert spec.params == {**Params().model_dump(), "beta": 4.0, "epochs": 3}
+    assert (spec.folder, spec.split, spec.image_size) == ("/images/饼干", "train", 96)
+    assert (spec.channels, spec.seed, spec.device) == (1, 7, "auto")
+    assert spec.apply_after
+    assert spec.title == "Variational autoencoder · epochs 3 · beta 4 · 96 px"
+
+
+def test_how_many_images_train_follows_the_split(panel: MethodsPanel, session: FakeSession) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    panel.setup._judge()
+    assert panel.setup._images.text() == "30 of 40 images train"
+    panel.setup.data.set_values({"split": "test"})
+    panel.setup._judge()
+    assert panel.setup._images.text() == "10 of 40 images train"
+
+
+def test_a_second_training_waits_in_the_queue(panel: MethodsPanel, session: FakeSession) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    panel.setup.start()
+    panel.setup._judge()
+    assert panel.setup.start_button.text() == "Add to queue"
+    panel.setup.start()
+    assert session.jobs.jobs[1].state is JobState.QUEUED
+    panel.setup.data.set_values({"device": "cpu"})
+    panel.setup._judge()
+    assert panel.setup.start_button.text() == "Start training"
+
+
+@pytest.mark.parametrize(("edge", "size"), [(1024, 64), (64, 64), (50, 48), (28, 28), (9, 28)])
+def test_small_images_suggest_a_small_size(edge: int, size: int) -> None:
+    assert suggested_size(64, table_of(PATHS, edge=edge)) == size
+
+
+def test_what_was_set_stays_while_the_folder_is_looked_into(
+    panel: MethodsPanel, session: FakeSession
+) -> None:
+    open_folder(session, edge=0)
+    panel.choose("vae")
+    panel.setup.data.set_values({"seed": 5, "split": "test"})
+    open_folder(session, edge=32)
+    values = panel.setup.data.values()
+    assert (values["seed"], values["split"], values["image_size"]) == (5, "test", 32)
+
+
+def test_a_run_is_duplicated_with_all_it_was_asked(
+    panel: MethodsPanel, session: FakeSession
+) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    panel.setup.form.set_values({"beta": 9.0})
+    panel.setup.data.set_values({"image_size": 128, "seed": 3, "split": "test"})
+    panel.setup.start()
+    first = session.jobs.jobs[0].run
+    panel.choose("ae")
+    panel.duplicate(first)
+    again = panel.setup.spec()
+    assert again is not None
+    ignored = {"created", "title"}
+    assert again.model_dump(exclude=ignored) == first.spec().model_dump(exclude=ignored)
+
+
+def test_a_run_of_a_missing_method_cannot_be_duplicated(
+    panel: MethodsPanel, session: FakeSession, qtbot: QtBot
+) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    panel.setup.start()
+    session.set_catalog(CATALOG[1:])
+    with qtbot.waitSignal(session.problem) as sentence:
+        panel.duplicate(session.jobs.jobs[0].run)
+    assert "'vae'" in sentence.args[0]
+
+
+def test_another_method_begins_with_its_own_defaults(
+    panel: MethodsPanel, session: FakeSession
+) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    panel.setup.form.set_values({"beta": 9.0})
+    panel.choose("ae")
+    assert panel.setup.form.values() == Params().model_dump()
+    panel.show_gallery()
+    panel.choose("ae")
+    assert panel._stack.currentWidget() is panel.setup
+
+
+def test_help_opens_the_page_of_the_method(panel: MethodsPanel, qtbot: QtBot) -> None:
+    panel.choose("vae")
+    panel.setup._help.click()
+    window = panel.setup.findChild(QDialog)
+    assert isinstance(window, QDialog)
+    window.close()
+    panel.choose("ae")
+    assert not panel.setup._help.isVisible()

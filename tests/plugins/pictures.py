@@ -1,0 +1,34 @@
+"""Small generated images and real digits for tests of methods."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.sdk.data import ArrayDataset
+from desktop_app.sdk.events import Events, Metrics
+
+Pixels = NDArray[np.uint8]
+
+
+def shaded(count: int, channels: int = 1, side: int = 16, seed: int = 0) -> ArrayDataset:
+    """Return images lit from varying directions, which three numbers describe."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    slopes = random.uniform(-1, 1, (3, count, 1, 1, 1))
+    light = 0.5 + 0.15 * (slopes[0] * rows + slopes[1] * columns + slopes[2] * rows * columns)
+    light = np.repeat(light, channels, axis=1)
+    return ArrayDataset(np.rint(light * 255).astype(np.uint8), "shaded")
+
+
+def digits(folder: Path, part: str) -> Pixels:
+    """Return the MNIST digits of a part, "train" or "t10k", as uint8 (N, 1, 28, 28)."""
+    with gzip.open(folder / "mnist_idx" / f"{part}-images-idx3-ubyte.gz") as file:
+        values = np.frombuffer(file.read(), np.uint8, offset=16)
+    return values.reshape(-1, 1, 28, 28)
+
+
+def last_metrics(events: Events) -> Metrics:
+    """Follow a training to its end and return its last Metrics."""
+    return [event for event in events if isinstance(event, Metrics)][-1]
