@@ -26,7 +26,12 @@ class Background(QObject):
         self._done.connect(self._deliver)
 
     def run(self, name: str, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Do some work and hand its result to `then`, unless newer work of this name was begun."""
+        """Do some work and hand its result to `then`, unless newer work of this name was begun.
+
+        After `close` nothing is done: panels of a closed window may still be asking.
+        """
+        if self._closed:
+            return
         number = self._numbers[name] = self._numbers.get(name, 0) + 1
 
         def act() -> None:

@@ -274,11 +274,14 @@ class RunFeed(QObject):
             story.phase, story.progress = "", 1.0
 
     def _take_progress(self, line: Line) -> None:
-        what: str = {
+        said = str(line["what"])
+        known = {
             "Listing images": tr("Listing images"),
+            "Looking into images": tr("Looking into images"),
             "Decoding images": tr("Decoding images"),
             "Looking at images": tr("Looking at images"),
-        }.get(line["what"], line["what"])
+        }
+        what = known.get(said, said)
         counts = tr("{done} of {total}", done=line["done"], total=line["total"])
         self._story.phase = f"{what} {counts}" if line["total"] > 1 else what
 

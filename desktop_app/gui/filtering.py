@@ -16,7 +16,6 @@ from desktop_app.gui.categories import (
     category_name,
     clusters_of,
     labels_of,
-    quarantined,
     searchable_paths,
     splits_of,
     verdicts_of,
@@ -185,11 +184,6 @@ def flagged() -> Criterion:
 
     depends_on = frozenset({"result", "threshold"})
     return Criterion(tr("At or above the threshold"), mask, depends_on=depends_on)
-
-
-def usable() -> Criterion:
-    """Let pass the images that are not in quarantine."""
-    return Criterion(tr("Usable images"), lambda session: ~quarantined(session))
 
 
 def these(rows: NDArray[np.int64], count: int) -> Criterion:

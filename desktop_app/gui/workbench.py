@@ -7,6 +7,7 @@ a panel shows is the panel's own affair.
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, Qt, QUrl
 from PySide6.QtGui import (
@@ -55,6 +56,9 @@ from desktop_app.gui.welcome import Welcome
 from desktop_app.gui.widgets.names import named
 from desktop_app.gui.widgets.toast import ToastHost
 from desktop_app.sdk.errors import LoupeError
+
+if TYPE_CHECKING:
+    from desktop_app.gui.training.panel import TrainingPanel
 
 _SIZE = (1440, 900)
 _LAYOUT_VERSION = 1
@@ -248,6 +252,11 @@ class Workbench(QMainWindow):
         self.welcome.folder_chosen.connect(self.open_folder)
         self.sources.open_wanted.connect(self.choose_folder)
         self.sources.folder_chosen.connect(self.open_folder)
+        self.runs.setup_wanted.connect(self._show_method)
+        self.runs.duplicate_wanted.connect(self._duplicate)
+        self.runs.extend_wanted.connect(self._extend)
+        self.runs.compare_wanted.connect(self._compare)
+        self.jobs_bar.job_chosen.connect(self._show_job)
         session.folder_changed.connect(self._show_folder)
         session.indexing_changed.connect(self._show_indexing)
         session.problem.connect(lambda text: self.toasts.show_toast(text, "bad"))
@@ -444,6 +453,18 @@ class Workbench(QMainWindow):
     def _duplicate(self, run: Run) -> None:
         self._docks["method"].show()
         self.method.duplicate(run)
+
+    def _extend(self, run: Run) -> None:
+        self.session.open_run(run)
+        self._training().extend()
+
+    def _compare(self, runs: list[Run]) -> None:
+        self._training().compare(runs)
+
+    def _training(self) -> "TrainingPanel":
+        """Bring the live view of the open run forward and return it."""
+        self.show_view("training")
+        return cast("TrainingPanel", self.view("training"))
 
     def _select_none(self) -> None:
         self.session.select(~self.session.table.ids.astype(bool) & False)

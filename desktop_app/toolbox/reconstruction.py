@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from desktop_app.sdk.data import Array, Images
 from desktop_app.toolbox.inference import inference, require_shape
 from desktop_app.toolbox.running import RunningMean
 
@@ -67,6 +68,11 @@ class CalibratedScores(ReconstructionScores):
     def localize(self, images: Tensor) -> Tensor:
         """Return errors (N, H, W) in units of the usual error, smoothed (sigma S/64)."""
         return self._map(images)
+
+    def inspect(self, images: Images) -> tuple[Array, Array]:
+        """Return scores (N,) and maps (N, H, W), rebuilding the images once."""
+        maps: Array = self.localize(images)
+        return maps.max(axis=(1, 2)), maps
 
     def _map(self, images: Tensor) -> Tensor:
         rebuilt = self.reconstruction(self._checked(images))

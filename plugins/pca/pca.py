@@ -184,6 +184,11 @@ class PCA(Method[PCAParams]):
         """Return residuals (N, H, W) in units of the usual residual, smoothed."""
         return np.concatenate([maps.numpy() for maps in self._maps(images)])
 
+    def inspect(self, images: Images) -> tuple[Array, Array]:
+        """Return scores (N,) and maps (N, H, W), rebuilding the images once."""
+        maps = self.localize(images)
+        return maps.max(axis=(1, 2)), maps
+
     def views(self) -> Sequence[View]:
         """Return scree, cumulative variance, error by number of components, eigen-images."""
         if self.sample_shape is None or self.total_variance <= 0:

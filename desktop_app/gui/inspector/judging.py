@@ -66,17 +66,11 @@ def judgements_by_labels(session: Session) -> list[Judgement]:
     """Return what labels say of the test images, and of all where that is something else."""
     labelled = session.truth >= 0
     on_test = labelled & splits_of(session).mask(frozenset({"test"}))
+    kinds = [("test", (tr("test labels"), tr("labelled test images")), on_test)]
+    if (labelled != on_test).any():
+        kinds.append(("labels", (tr("all labels"), tr("labelled images")), labelled))
     anomalous = session.truth == 1
-    found = [
-        _judgement(
-            session, "test", (tr("test labels"), tr("labelled test images")), on_test, anomalous
-        ),
-        _judgement(
-            session, "labels", (tr("all labels"), tr("labelled images")), labelled, anomalous
-        ),
-    ]
-    if found[0] is not None and found[1] is not None and _same(found[0], found[1]):
-        del found[1]
+    found = [_judgement(session, key, names, known, anomalous) for key, names, known in kinds]
     return [one for one in found if one is not None]
 
 
@@ -103,10 +97,6 @@ def _judgement(
         return None
     table = ThresholdTable.build(result.scores[known], anomalous[known])
     return Judgement(key, *names, known, known & anomalous, table)
-
-
-def _same(first: Judgement, second: Judgement) -> bool:
-    return bool((first.known == second.known).all())
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ class Pane(QWidget):
         self._message = ""
         self._dragged: QPointF | None = None
         self.setAccessibleName(title)
-        self.setToolTip("")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)

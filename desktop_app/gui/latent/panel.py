@@ -267,13 +267,6 @@ class LatentPanel(QWidget):
     def show_result(self) -> None:
         """Show the map of the open run, or say what is missing and offer to do it."""
         session = self._session
-        decodes = can(session, "decodes")
-        self.tools.button("decode").setEnabled(decodes)
-        tip = tr("Decode what lies under the pointer (D)")
-        reason = tr("The method of the open run cannot make images of latents.")
-        self.tools.button("decode").setToolTip(tip if decodes else reason)
-        if not decodes and self.tools.choice() == "decode":
-            self.tools.choose("cursor")
         self.colour_by.set_choices(colour_choices(session))
         final = session.result.positions if session.result is not None else None
         self.history.set_reference(final)
@@ -284,11 +277,35 @@ class LatentPanel(QWidget):
 
     def _show_state(self) -> None:
         shown = self._wanted_positions() is not None
+        self._offer_decoding()
         self._stack.setCurrentIndex(int(shown))
         if shown:
             self._show_points()
         else:
             self._empty.describe("map", *self._what_is_missing())
+
+    def _offer_decoding(self) -> None:
+        """Let places be decoded where the map is that of the trained method."""
+        reason = self._why_not_decode()
+        button = self.tools.button("decode")
+        button.setEnabled(not reason)
+        button.setToolTip(reason or tr("Decode what lies under the pointer (D)"))
+        for mark in (self._marker, self._path):
+            mark.setVisible(not reason)
+        if reason and self.tools.choice() == "decode":
+            self.tools.choose("cursor")
+
+    def _why_not_decode(self) -> str:
+        result = self._session.result
+        if not can(self._session, "decodes"):
+            return tr("The method of the open run cannot make images of latents.")
+        if result is None or result.latents is None:
+            return tr("Once the images are encoded, places on the map can be decoded.")
+        if self._moment is not None:
+            return tr(
+                "Only the map of the trained method can be decoded: move the slider to its end."
+            )
+        return ""
 
     def _wanted_positions(self) -> NDArray[np.float32] | None:
         session = self._session
@@ -507,7 +524,7 @@ class LatentPanel(QWidget):
             rows = np.array([row], np.int64)
             self._session.select(rows, "toggle" if several else "replace")
             self._session.set_current(row)
-        elif can(self._session, "decodes") and self._session.result is not None:
+        elif not self._why_not_decode():
             self.sidebar.walk.go_to(x, y)
         elif self._session.selected.any():
             self._session.select(np.zeros(len(self._session.table), np.bool_))

@@ -62,6 +62,8 @@ class MapSidebar(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFixedWidth(WIDTH)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName(tr("About the map"))
         session.result_changed.connect(self._show_result)
         session.run_changed.connect(self._show_result)
         session.catalog_changed.connect(self._show_result)

@@ -66,8 +66,8 @@ class FolderList(QWidget):
         self._session = session
         self._filter = shared_filter(session)
         self._folders: list[KnownFolder] = []
-        self._tree = named(QTreeWidget(), tr("Folders"), " ")
-        self._tree.setToolTip("")
+        self._tree = QTreeWidget()
+        self._tree.setAccessibleName(tr("Folders"))
         self._tree.setHeaderHidden(True)
         self._tree.setIndentation(SPACE.l)
         self._tree.setIconSize(QSize(16, 16))

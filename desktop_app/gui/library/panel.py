@@ -112,8 +112,8 @@ class GalleryPanel(QWidget):
         column.addWidget(grid, 1)
         column.addLayout(self._footer())
 
-        self._tabs = named(QTabWidget(), tr("Images and problems"), " ")
-        self._tabs.setToolTip("")
+        self._tabs = QTabWidget()
+        self._tabs.setAccessibleName(tr("Images and problems"))
         self._tabs.setDocumentMode(True)
         self._tabs.addTab(images, tr("Images"))
         self._tabs.addTab(self.problems, tr("Problems"))

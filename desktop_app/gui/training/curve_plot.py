@@ -88,8 +88,9 @@ class CurvePlot(QWidget):
     left = Signal()
     """The pointer left the plot."""
 
-    def __init__(self, lines: Sequence[Line], name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, lines: Sequence[Line], name: str, title: str = "") -> None:
+        """`title` stands above the chips where these do not name the metric."""
+        super().__init__()
         self.lines = list(lines)
         self.follows = True
         """Whether the vertical range follows the curves."""
@@ -117,6 +118,9 @@ class CurvePlot(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
+        self.title = ElidedLabel(title, Qt.TextElideMode.ElideRight)
+        self.title.setVisible(bool(title))
+        column.addWidget(self.title)
         column.addWidget(self.chips)
         column.addWidget(self.plot, 1)
         column.addWidget(self.remark)

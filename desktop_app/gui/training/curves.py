@@ -21,6 +21,7 @@ from desktop_app.gui.training.curve_plot import CurvePlot, Line, Look, Mark, mar
 from desktop_app.gui.training.curve_tools import CurveTools
 from desktop_app.gui.training.groups import direction, is_setting, main_metric, shared_plots
 from desktop_app.gui.training.series import Metrics, Series
+from desktop_app.gui.training.turns import Turns
 from desktop_app.gui.training.value_table import ValueRow, ValueTable
 from desktop_app.gui.views.exporting import copy_picture, write_picture
 from desktop_app.gui.widgets import EmptyState
@@ -100,6 +101,7 @@ class CurvesView(QWidget):
         column.setSpacing(SPACE.s)
         column.addWidget(self.tools)
         column.addWidget(self._stack, 1)
+        self._turns = Turns(self)
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._draw)
         self.tools.look_changed.connect(self._take_look)
@@ -227,19 +229,24 @@ class CurvesView(QWidget):
         self._grouping = self._wanted_grouping()
         self._grouped = set(self._series)
         self._clear()
-        for names in self._grouping:
-            plot = CurvePlot(self._lines(names), ", ".join(names))
-            plot.set_look(self.tools.look())
-            plot.moved.connect(partial(self._take_move, plot))
-            plot.fitted.connect(self.fit)
-            plot.hovered.connect(partial(self._hover, plot))
-            plot.left.connect(self._leave)
-            if self._plots:
-                plot.box.setXLink(self._plots[0].box)
-            else:
-                plot.setMinimumHeight(_FIRST_HEIGHT)
-            self._plots.append(plot)
-            self._column.addWidget(plot, 2 if len(self._plots) == 1 else 1)
+        self._turns.take([partial(self._add_plot, names) for names in self._grouping])
+        self._soon.start()
+
+    def _add_plot(self, names: Sequence[str]) -> None:
+        """Make one plot; it takes long enough that others wait for their turn."""
+        title = ", ".join(names) if self._overlays else ""
+        plot = CurvePlot(self._lines(names), ", ".join(names), title)
+        plot.set_look(self.tools.look())
+        plot.moved.connect(partial(self._take_move, plot))
+        plot.fitted.connect(self.fit)
+        plot.hovered.connect(partial(self._hover, plot))
+        plot.left.connect(self._leave)
+        if self._plots:
+            plot.box.setXLink(self._plots[0].box)
+        else:
+            plot.setMinimumHeight(_FIRST_HEIGHT)
+        self._plots.append(plot)
+        self._column.addWidget(plot, 2 if len(self._plots) == 1 else 1)
         self._soon.start()
 
     def _lines(self, names: Sequence[str]) -> list[Line]:
@@ -250,12 +257,13 @@ class CurvesView(QWidget):
                 series = self._series.get((key, name))
                 if series is None:
                     continue
-                words = name if len(sources) == 1 else f"{name}: {title}"
+                words = name if len(sources) == 1 else title
                 colour = len(lines) if len(sources) == 1 else place
                 lines.append(Line(f"{key}/{name}", name, words, colour, source, series))
         return lines
 
     def _clear(self) -> None:
+        self._turns.take(())
         for plot in self._plots:
             plot.box.setXLink(None)
             self._column.removeWidget(plot)

@@ -5,7 +5,10 @@ other one by reading its events. Nothing is drawn per event: the feed says at mo
 second that something is new.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -37,9 +40,10 @@ from desktop_app.gui.training.readouts import Readouts
 from desktop_app.gui.training.states import present_state
 from desktop_app.gui.training.texts import traceback_window
 from desktop_app.gui.training.trouble import TroubleCard
-from desktop_app.gui.views import ViewFrame, view_frame
+from desktop_app.gui.training.turns import Turns
+from desktop_app.gui.views.frame import ViewFrame, view_frame
 from desktop_app.gui.widgets import EmptyState
-from desktop_app.gui.wording import about
+from desktop_app.gui.wording import about, moment
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.views import View
 
@@ -64,6 +68,7 @@ class TrainingPanel(QWidget):
         self._job: Job | None = None
         self._feed: RunFeed | None = None
         self._own_feed = _OwnFeed()
+        self._turns = Turns(self)
         self._overlaid: dict[str, _OwnFeed] = {}
         self._state = JobState.QUEUED
         self._stale = False
@@ -329,12 +334,14 @@ class TrainingPanel(QWidget):
 
     def _show_pictures(self, views: Sequence[View]) -> None:
         _clear(self._pictures)
-        for view in views:
-            frame: ViewFrame = view_frame(view)
-            frame.failed.connect(self._session.problem)
-            self._pictures.addWidget(frame)
         self._pictures.addStretch()
+        self._turns.take([partial(self._add_picture, view) for view in views])
         self.tabs.setTabVisible(1, bool(views))
+
+    def _add_picture(self, view: View) -> None:
+        frame: ViewFrame = view_frame(view)
+        frame.failed.connect(self._session.problem)
+        self._pictures.insertWidget(self._pictures.count() - 1, frame)
 
     # -- What it does ------------------------------------------------------------------------
 
@@ -403,8 +410,9 @@ class TrainingPanel(QWidget):
     # -- Comparison and export ---------------------------------------------------------------
 
     def _offer_comparable(self) -> None:
-        others = [run for run in self._session.runs if _path(run) != _path(self._run)]
-        self.curves.set_comparable([(str(run.path), _title_of(run)) for run in others])
+        names = _names_of(self._session.runs)
+        own = str(_path(self._run))
+        self.curves.set_comparable([pair for pair in names.items() if pair[0] != own])
 
     def _renew_overlays(self) -> None:
         self._take_overlays(self.curves.tools.compared())
@@ -413,9 +421,9 @@ class TrainingPanel(QWidget):
         for key in set(self._overlaid) - set(keys):
             self._overlaid.pop(key).close()
         overlays = []
-        runs = {str(run.path): run for run in self._session.runs}
+        names = _names_of(self._session.runs)
         for key in keys:
-            if key not in runs:
+            if key not in names:
                 continue
             if key not in self._overlaid:
                 self._overlaid[key] = _OwnFeed()
@@ -425,7 +433,7 @@ class TrainingPanel(QWidget):
                 feed.restarted.connect(self._renew_overlays)
             source = self._overlaid[key].feed
             if source is not None:
-                overlays.append(Overlay(key, _title_of(runs[key]), source.curves))
+                overlays.append(Overlay(key, names[key], source.curves))
         self.curves.set_overlays(overlays)
 
     def _write_values(self, path: Path) -> None:
@@ -500,11 +508,17 @@ def _path(run: Run | None) -> Path | None:
     return run.path if run is not None else None
 
 
-def _title_of(run: Run) -> str:
-    try:
-        return run.spec().title or run.path.name
-    except LoupeError:
-        return run.path.name
+def _names_of(runs: Sequence[Run]) -> dict[str, str]:
+    """Return path -> title of runs; where titles are equal, with the moment of the start."""
+    specs: dict[str, JobSpec] = {}
+    for run in runs:
+        with suppress(LoupeError):
+            specs[str(run.path)] = run.spec()
+    titles = Counter(spec.title for spec in specs.values())
+    return {
+        path: spec.title if titles[spec.title] == 1 else f"{spec.title} ({moment(spec.created)})"
+        for path, spec in specs.items()
+    }
 
 
 def _scrolled(column: QVBoxLayout) -> QScrollArea:

@@ -40,7 +40,7 @@ class RunList(QWidget):
     duplicate_wanted = Signal(object)
     """Carries the `Run` whose method is to be set up again."""
     extend_wanted = Signal(object)
-    """Carries the `Run` that was opened to be trained for more epochs."""
+    """Carries the `Run` that is to be opened and trained for more epochs."""
     compare_wanted = Signal(object)
     """Carries the runs to lay over the curves of the open one."""
     setup_wanted = Signal()
@@ -248,7 +248,7 @@ class RunList(QWidget):
         if not busy and state is not JobState.FINISHED and not summary.problem:
             self._add(menu, "play", tr("Resume"), lambda: self._resume(run))
         if not busy and state is JobState.FINISHED and summary.extends:
-            self._add(menu, "extend", tr("Extend…"), lambda: self._extend(run))
+            self._add(menu, "extend", tr("Extend…"), lambda: self.extend_wanted.emit(run))
         self._add(
             menu,
             "copy",
@@ -270,10 +270,6 @@ class RunList(QWidget):
 
     def _resume(self, run: Run) -> None:
         self._try(lambda: self._session.jobs.resume(run))
-
-    def _extend(self, run: Run) -> None:
-        self._session.open_run(run)
-        self.extend_wanted.emit(run)
 
     def _throw_away(self, runs: Sequence[Run]) -> None:
         busy = [run for run in runs if self._is_busy(run)]

@@ -1,5 +1,6 @@
 """Set up a training: the chosen method, the images, the parameters, and Start."""
 
+from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,7 @@ class TrainPanel(QWidget):
         if spec is None:
             self.form.focus_problem()
             return
+        spec = spec.model_copy(update={"title": self._unused_title(spec.title)})
         try:
             job = self._session.jobs.start(spec, spec.title)
         except LoupeError as problem:
@@ -315,6 +317,13 @@ class TrainPanel(QWidget):
     def _must_wait(self) -> bool:
         wish = _device(self.data.values().get("device", "auto"))
         return any(_device(job.run.spec().device) == wish for job in self._session.jobs.active())
+
+    def _unused_title(self, title: str) -> str:
+        """Return the title, with a number where a run has it already."""
+        used = {_title_of(run) for run in self._session.runs}
+        used |= {job.title for job in self._session.jobs.jobs}
+        numbered = (f"{title} ({number})" for number in count_from(2))
+        return title if title not in used else next(name for name in numbered if name not in used)
 
     def _usual_title(self) -> str:
         if self._info is None:

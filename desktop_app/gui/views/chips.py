@@ -59,7 +59,7 @@ class ChipRow(QWidget):
         self.setAccessibleName(name)
         self.setToolTip(tr("Click to hide or show, double-click to show alone"))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         follow_theme(self._themed)

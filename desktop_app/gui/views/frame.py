@@ -6,19 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QFrame, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
-from desktop_app.gui.theme import SPACE, set_surface
+from desktop_app.gui.theme import SPACE, set_role, set_surface
 from desktop_app.gui.views.curve import CurveView
 from desktop_app.gui.views.exporting import Row, copy_picture, write_picture, write_rows
 from desktop_app.gui.views.heat_map import HeatMapView
 from desktop_app.gui.views.image_grid import ImageGridView
 from desktop_app.gui.views.scatter import ScatterView
 from desktop_app.gui.views.table import TableView
-from desktop_app.gui.widgets import SectionHeader, named
+from desktop_app.gui.widgets import ElidedLabel, named
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.views import Curve, HeatMap, ImageGrid, Scatter, Table, View
 
@@ -42,7 +50,11 @@ class ViewFrame(QFrame):
         self._title = title
         self._table = table
         set_surface(self, "card")
-        header = SectionHeader(title)
+        heading = ElidedLabel(title, Qt.TextElideMode.ElideRight)
+        set_role(heading, "heading")
+        header = QHBoxLayout()
+        header.setSpacing(SPACE.xs)
+        header.addWidget(heading, 1)
         copy = named(
             QToolButton(), tr("Copy picture"), tr("Copy '{title}' as a picture", title=title)
         )
@@ -52,12 +64,12 @@ class ViewFrame(QFrame):
         set_icon(save, "export", "text_secondary")
         save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         save.setMenu(self._menu(save))
-        header.add_tool(copy)
-        header.add_tool(save)
+        header.addWidget(copy)
+        header.addWidget(save)
         column = QVBoxLayout(self)
         column.setContentsMargins(SPACE.m, SPACE.s, SPACE.m, SPACE.m)
         column.setSpacing(SPACE.s)
-        column.addWidget(header)
+        column.addLayout(header)
         column.addWidget(content, 1)
 
     def save(self, path: Path) -> None:

@@ -19,10 +19,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self, name: str, axes: dict[str, pg.AxisItem] | None = None, parent: QWidget | None = None
     ) -> None:
         """`axes` replaces "left" or "bottom"."""
-        super().__init__(parent, axisItems=axes)
+        super().__init__(parent, enableMenu=False, axisItems=axes)
         self._coloured: list[Callable[[Theme], None]] = []
         self.setAccessibleName(name)
-        self.setMenuEnabled(False)
         self.plotItem.hideButtons()
         self.plotItem.setContentsMargins(0, 4, 8, 0)
         self.setFrameShape(self.Shape.NoFrame)
@@ -49,7 +48,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         """Name the axes; an empty name takes no room."""
         for side, name in (("bottom", x), ("left", y)):
             axis = self.getAxis(side)
-            axis.setLabel(name) if name else axis.showLabel(False)
+            if name:
+                axis.setLabel(name, **{"font-size": f"{TYPE.caption}px"})
+            else:
+                axis.showLabel(False)
 
     def view_area(self) -> QRectF:
         """Return what is on screen, in data coordinates."""

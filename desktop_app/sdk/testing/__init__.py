@@ -9,7 +9,11 @@ In a test of a plugin:
     def test_my_method_keeps_its_promises(check):
         check(MyMethod)
 
-or, without pytest, `check_method(MyMethod)`. A broken promise is a BrokenPromise whose message is
+or, without pytest, `check_method(MyMethod)`, or for a whole plugin
+
+    python -m desktop_app.sdk.testing my_plugin.py
+
+A broken promise is a BrokenPromise whose message is
 one sentence. Methods are tried on small generated images (32 px); one that needs other parameters
 for so little data names them in a class attribute, `toy_params = {"components": 8}`.
 """

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop_app.sdk.capabilities import Clusters, Decodes, Encodes, Generates, Localizes, Scores
+from desktop_app.sdk.capabilities import (
+    Clusters,
+    Completes,
+    Decodes,
+    Embeds,
+    Encodes,
+    Generates,
+    Localizes,
+    Scores,
+)
 from desktop_app.sdk.testing.toys import discs, groups, planted
 from desktop_app.sdk.testing.trial import LONG, Check, MethodType, require, trained
 
@@ -76,12 +85,55 @@ def separate_groups_are_found(method: MethodType) -> None:
     require(index > 0.8, f"Three kinds of images must be found (ARI > 0.8), got {index:.2f}.")
 
 
+def neighbours_in_the_latent_space_are_alike(method: MethodType) -> None:
+    """Encodes: of nine images in ten, the nearest other one is of the same kind."""
+    if not issubclass(method, Encodes):
+        return
+    data, kinds = groups(20, 0)
+    subject: Any = trained(method, data)
+    share = _alike(subject.encode(data.images(slice(None))), kinds)
+    require(share >= 0.9, f"Nearest neighbours must be alike (0.9 of them), got {share:.2f}.")
+
+
+def neighbours_in_the_embedding_are_alike(method: MethodType) -> None:
+    """Embeds: of nine fitted images in ten, the nearest other one is of the same kind."""
+    if not issubclass(method, Embeds):
+        return
+    data, kinds = groups(20, 0)
+    subject: Any = trained(method, data, wishes=LONG)
+    share = _alike(subject.embed(), kinds)
+    require(share >= 0.9, f"Nearest neighbours must be alike (0.9 of them), got {share:.2f}.")
+
+
+def what_it_fills_in_is_better_than_the_mean_image(method: MethodType) -> None:
+    """Completes: three quarters of the error of the mean image in a hidden square."""
+    if not issubclass(method, Completes):
+        return
+    images = discs(_HELD_OUT, 1).images(slice(None))
+    mask = np.zeros((_HELD_OUT, *images.shape[2:]), np.bool_)
+    mask[:, 12:20, 12:20] = True
+    hidden = np.where(mask[:, None], np.float32(0), images)
+    filled = _trained_on_discs(method).complete(hidden, mask)
+    mean = discs(_TRAINING, 0).images(slice(None)).mean(axis=0)
+    error, trivial = (
+        float(np.square(guess - images)[np.broadcast_to(mask[:, None], images.shape)].mean())
+        for guess in (filled, np.broadcast_to(mean, images.shape))
+    )
+    require(
+        error < 0.75 * trivial,
+        f"Filling in must beat the mean image ({trivial:.4f}) by a quarter, got {error:.4f}.",
+    )
+
+
 LEARNING_CHECKS: tuple[Check, ...] = (
     what_it_rebuilds_is_better_than_the_mean_image,
     planted_defects_score_higher,
     planted_defects_are_marked,
     samples_look_like_the_images,
     separate_groups_are_found,
+    neighbours_in_the_latent_space_are_alike,
+    neighbours_in_the_embedding_are_alike,
+    what_it_fills_in_is_better_than_the_mean_image,
 )
 
 
@@ -102,6 +154,13 @@ def _auroc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
 def _nearest(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the distance (N,) of each point to the nearest of the others."""
     return np.stack([np.linalg.norm(others - point, axis=1).min() for point in points])
+
+
+def _alike(points: NDArray[np.float32], kinds: NDArray[np.int64]) -> float:
+    """Return the share of points (N, D) whose nearest other point is of the same kind."""
+    distances = np.stack([np.linalg.norm(points - point, axis=1) for point in points])
+    np.fill_diagonal(distances, np.inf)
+    return float((kinds[distances.argmin(axis=1)] == kinds).mean())
 
 
 def _adjusted_rand(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:

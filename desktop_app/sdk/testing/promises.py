@@ -1,9 +1,13 @@
 """What every method promises, whatever it learns."""
 
+import ast
 import json
 import math
 import pickle
 import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -29,10 +33,12 @@ from desktop_app.sdk.testing.trial import (
     trained,
     tried,
 )
-from desktop_app.sdk.views import View
+from desktop_app.sdk.views import HeatMap, ImageGrid, Scatter, Table, View
 
 _IMAGES = 40
 _OTHERS = 5
+_TEXTS = ("a disc", "a square")
+_WINDOW_PACKAGES = {"PySide6", "PySide2", "PyQt6", "PyQt5", "shiboken6", "qtpy", "pyqtgraph"}
 
 
 def the_card_is_complete(method: MethodType) -> None:
@@ -55,9 +61,13 @@ def every_parameter_explains_itself(method: MethodType) -> None:
         require(field["help"].strip(), f"Parameter '{name}' has no help.")
         require(field["default"] is not None, f"Parameter '{name}' has no default.")
         if field["kind"] in ("int", "float"):
+            low, high, default = field["low"], field["high"], field["default"]
             require(
-                field["low"] is not None and field["high"] is not None,
-                f"Parameter '{name}' must have low and high.",
+                low is not None and high is not None, f"Parameter '{name}' must have low and high."
+            )
+            require(
+                low <= default <= high,
+                f"Parameter '{name}' must begin between {low} and {high}, got {default}.",
             )
 
 
@@ -170,6 +180,24 @@ def capabilities_keep_their_shapes(method: MethodType) -> None:
         )
 
 
+def other_capabilities_keep_their_shapes(method: MethodType) -> None:
+    """What takes texts, masks or nothing answers with finite arrays of the promised shapes."""
+    subject: Any = trained(method, discs(_IMAGES, 0))
+    probes = discs(_OTHERS, 1).images(slice(None))
+    if isinstance(subject, CAPABILITIES["embeds"]):
+        _require_rows("embed", subject.embed(), _IMAGES)
+    if isinstance(subject, CAPABILITIES["completes"]):
+        mask = np.zeros((_OTHERS, SIDE, SIDE), np.bool_)
+        mask[:, :8] = True
+        _require_images("complete", subject.complete(probes, mask), probes.shape)
+    if isinstance(subject, CAPABILITIES["classifies"]):
+        answer = subject.classify(probes, _TEXTS)
+        _require_rows("classify", answer, _OTHERS)
+        require(answer.shape[1] == len(_TEXTS), f"classify gave {answer.shape}.")
+    if isinstance(subject, CAPABILITIES["encodes_text"]):
+        _require_rows("encode_text", subject.encode_text(_TEXTS), len(_TEXTS))
+
+
 def one_pass_says_what_two_say(method: MethodType) -> None:
     """Inspects: scores and maps in one pass are those of score and localize."""
     if not issubclass(method, Inspects):
@@ -184,7 +212,10 @@ def one_pass_says_what_two_say(method: MethodType) -> None:
 def events_are_plain_data(method: MethodType) -> None:
     """Events can be pickled, which tensors on a device or open files cannot."""
     for event in tried(method).fit(discs(_IMAGES, 0)):
-        pickle.loads(pickle.dumps(event))
+        try:
+            pickle.loads(pickle.dumps(event))
+        except Exception as problem:
+            require(False, f"Events must be plain data that can be pickled, got {problem!r}.")
         require(
             type(event).__module__.startswith("desktop_app.sdk"),
             f"fit must yield events of the sdk, got {type(event)}.",
@@ -192,13 +223,50 @@ def events_are_plain_data(method: MethodType) -> None:
 
 
 def views_can_be_drawn(method: MethodType) -> None:
-    """Views are those of the sdk and their arrays are finite."""
-    for view in trained(method, discs(_IMAGES, 0)).views():
+    """Views are those of the sdk, before the training too, and their arrays are finite."""
+    for view in (*tried(method).views(), *trained(method, discs(_IMAGES, 0)).views()):
         require(isinstance(view, get_args(View)), f"views must return views, got {type(view)}.")
         require(view.title.strip(), "A view has no title.")
-        for value in vars(view).values():
-            if isinstance(value, np.ndarray):
-                require(np.isfinite(value).all(), f"View '{view.title}' holds numbers not finite.")
+        for array in _arrays_in(vars(view)):
+            require(np.isfinite(array).all(), f"View '{view.title}' holds numbers not finite.")
+        _require_drawable(view)
+
+
+def answers_do_not_depend_on_the_company(method: MethodType) -> None:
+    """An image gets the answer that it gets alone, and is itself left as it was."""
+    subject = trained(method, discs(_IMAGES, 0))
+    probes = discs(_OTHERS, 1).images(slice(None))
+    before = probes.copy()
+    together = outputs(subject, probes)
+    require(np.array_equal(before, probes), "A capability changed the images that it was given.")
+    alone = outputs(subject, probes[1:2])
+    for name, answer in together.items():
+        require(
+            np.allclose(answer[1:2], alone[name], rtol=1e-3, atol=1e-4),
+            f"'{name}' answers differently for an image alone and among others.",
+        )
+
+
+def it_says_when_it_is_not_trained(method: MethodType) -> None:
+    """Questions before the training are refused with a sentence."""
+    probes = discs(_OTHERS, 1).images(slice(None))
+    for name, ask in OF_IMAGES.items():
+        if issubclass(method, CAPABILITIES[name]):
+            _require_refused(
+                lambda ask=ask: ask(tried(method), probes), f"{name}: a method without training"
+            )
+
+
+def it_never_imports_qt(method: MethodType) -> None:
+    """Its module, and those beside it that are loaded, name no Qt: it runs without a window."""
+    package = method.__module__.rpartition(".")[0] or method.__module__
+    for name, module in sorted(sys.modules.items()):
+        beside = name == method.__module__ or name.startswith(f"{package}.")
+        if not beside or getattr(module, "__file__", None) is None:
+            continue
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        found = _imported(tree) & _WINDOW_PACKAGES
+        require(not found, f"Module '{name}' imports {', '.join(sorted(found))}.")
 
 
 def it_refuses_what_does_not_fit(method: MethodType) -> None:
@@ -213,11 +281,17 @@ def it_refuses_what_does_not_fit(method: MethodType) -> None:
 
 
 def parameters_have_no_surprises(method: MethodType) -> None:
-    """Unknown names are refused, and what the kit asks for can be set."""
+    """Unknown names and values out of range are refused, and what the kit asks for can be set."""
     toy_params(method, {})
-    _require_refused(
-        lambda: method.params_type.parse({"no_such_parameter": 1}), "parameters: an unknown name"
-    )
+    wrong: dict[str, Any] = {"no_such_parameter": 1}
+    for field in parameter_schema(method.params_type):
+        if field["kind"] in ("int", "float") and field["high"] is not None:
+            wrong[field["name"]] = field["high"] + 1
+    for name, value in wrong.items():
+        _require_refused(
+            lambda name=name, value=value: method.params_type.parse({name: value}),
+            f"parameters: {name} = {value}",
+        )
 
 
 PROMISES: tuple[Check, ...] = (
@@ -232,11 +306,48 @@ PROMISES: tuple[Check, ...] = (
     a_resumed_training_equals_an_uninterrupted_one,
     questions_during_training_change_nothing,
     capabilities_keep_their_shapes,
+    other_capabilities_keep_their_shapes,
+    answers_do_not_depend_on_the_company,
     one_pass_says_what_two_say,
     events_are_plain_data,
     views_can_be_drawn,
     it_refuses_what_does_not_fit,
+    it_says_when_it_is_not_trained,
+    it_never_imports_qt,
 )
+
+
+def _arrays_in(fields: Mapping[str, Any]) -> Iterator[Any]:
+    for value in fields.values():
+        if isinstance(value, np.ndarray):
+            yield value
+        elif isinstance(value, Mapping):  # the lines of a curve: name -> (x, y)
+            yield from (np.asarray(line, dtype=np.float64) for line in value.values())
+
+
+def _require_drawable(view: View) -> None:
+    dimensions = {ImageGrid: ("images", 4), HeatMap: ("matrix", 2), Scatter: ("points", 2)}
+    for kind, (name, expected) in dimensions.items():
+        if isinstance(view, kind):
+            shape = getattr(view, name).shape
+            require(
+                len(shape) == expected,
+                f"View '{view.title}' needs {name} of {expected} dimensions, got shape {shape}.",
+            )
+    if isinstance(view, Table):
+        widths = {len(row) for row in view.rows} | {len(view.columns)}
+        require(len(widths) == 1, f"Rows and columns of view '{view.title}' differ in number.")
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    """Return the top-level packages that are imported anywhere in a syntax tree."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").partition(".")[0])
+    return names
 
 
 def _require_equal(first: dict[str, Any], second: dict[str, Any], when: str) -> None:
@@ -263,6 +374,14 @@ def _require_shape(name: str, answer: Any, shape: tuple[int, ...]) -> None:
         f"'{name}' must give {wanted.__name__}, got {answer.dtype}.",
     )
     require(np.isfinite(answer).all(), f"'{name}' gave numbers that are not finite.")
+
+
+def _require_rows(name: str, answer: Any, count: int) -> None:
+    require(
+        answer.ndim == 2 and len(answer) == count and answer.dtype == np.float32,
+        f"{name} must give float32 of shape ({count}, D), got {answer.dtype} of {answer.shape}.",
+    )
+    require(np.isfinite(answer).all(), f"{name} gave numbers that are not finite.")
 
 
 def _require_images(name: str, images: Any, shape: tuple[int, ...]) -> None:

@@ -4,6 +4,7 @@ Shapes: N images, 1 channel, S = 32 rows and columns.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class Planted:
 
 def discs(count: int, seed: int) -> ArrayDataset:
     """Return photographs of a bright disc on a shaded ground; place, size and light vary."""
-    return ArrayDataset(as_pixels(_discs(count, np.random.default_rng(seed))), "discs")
+    return _dataset(_discs(count, np.random.default_rng(seed)), "discs")
 
 
 def planted(count: int, seed: int) -> Planted:
@@ -58,7 +59,14 @@ def groups(count: int, seed: int) -> tuple[ArrayDataset, NDArray[np.int64]]:
     images = np.stack([kinds[kind] for kind in which])[:, None] * 0.6 + 0.2
     images = images + random.normal(0, 0.05, images.shape)
     order = random.permutation(len(which))
-    return ArrayDataset(as_pixels(images[order]), "groups"), which[order].astype(np.int64)
+    return _dataset(images[order], "groups"), which[order].astype(np.int64)
+
+
+def _dataset(images: NDArray[Any], name: str) -> ArrayDataset:
+    """Return images as a data set whose pixels are read-only, as those of the cache are."""
+    pixels = as_pixels(images)
+    pixels.flags.writeable = False
+    return ArrayDataset(pixels, name)
 
 
 def _discs(count: int, random: np.random.Generator) -> Images:

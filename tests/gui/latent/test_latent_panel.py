@@ -232,6 +232,22 @@ def test_snapshots_of_a_run_can_be_looked_through(
     assert np.isfinite(empty._moment.positions[:, 0]).sum() == 6
 
 
+def test_a_map_of_the_training_is_not_decoded(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    write_snapshot(session, 10)
+    panel.history._follow_run()
+    qtbot.waitUntil(lambda: panel._epoch.maximum() == 1)
+    panel._epoch.setValue(0)
+    qtbot.waitUntil(lambda: panel._moment is not None)
+    panel.canvas.clicked.emit(*far_place(session), -1)
+    assert decoded(session) == []
+    assert "slider" in panel.tools.button("decode").toolTip()
+    panel._epoch.setValue(1)
+    panel.canvas.clicked.emit(*far_place(session), -1)
+    assert len(decoded(session)) == 1
+
+
 def test_the_map_follows_a_training(
     qtbot: QtBot, empty: LatentPanel, session: StillSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

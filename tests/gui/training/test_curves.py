@@ -41,6 +41,12 @@ def falling(count: int = 400) -> FakeFeed:
 def refreshed(view: CurvesView, qtbot: QtBot) -> None:
     view._next = 0.0
     view.refresh()
+    settled(view, qtbot)
+
+
+def settled(view: CurvesView, qtbot: QtBot) -> None:
+    """Wait until all plots are made and drawn."""
+    qtbot.waitUntil(lambda: view._turns.are_done)
     qtbot.wait(5)
 
 
@@ -217,12 +223,14 @@ def test_other_runs_are_laid_over_one_metric_a_plot_one_colour_a_run(
     refreshed(view, qtbot)
     plots = view.plots()
     assert [[line.name for line in plot.lines] for plot in plots] == [
-        ["loss: mine", "loss: theirs"],
-        ["nll: mine", "nll: theirs"],
-        ["learning_rate: mine", "learning_rate: theirs"],
+        ["mine", "theirs"],
+        ["mine", "theirs"],
+        ["mine", "theirs"],
     ]
+    assert [plot.title.text() for plot in plots] == ["loss", "nll", "learning_rate"]
     assert {tuple(line.colour for line in plot.lines) for plot in plots} == {(0, 1)}
     view.set_overlays([])
+    settled(view, qtbot)
     assert len(view.plots()) == 2
 
 
@@ -232,6 +240,7 @@ def test_the_analyst_chooses_which_metrics_share_a_plot(view: CurvesView, qtbot:
     refreshed(view, qtbot)
     assert [len(plot.lines) for plot in view.plots()] == [1, 1, 1]
     view.tools.choose(grouping="together")
+    settled(view, qtbot)
     assert [len(plot.lines) for plot in view.plots()] == [3]
 
 

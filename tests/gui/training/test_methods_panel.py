@@ -172,6 +172,18 @@ def test_start_asks_for_what_the_forms_say(panel: MethodsPanel, session: FakeSes
     assert spec.title == "Variational autoencoder · epochs 3 · beta 4 · 96 px"
 
 
+def test_no_two_runs_get_the_same_title(panel: MethodsPanel, session: FakeSession) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    for _ in range(3):
+        panel.setup.start()
+    assert [job.run.spec().title for job in session.jobs.jobs] == [
+        "Variational autoencoder",
+        "Variational autoencoder (2)",
+        "Variational autoencoder (3)",
+    ]
+
+
 def test_how_many_images_train_follows_the_split(panel: MethodsPanel, session: FakeSession) -> None:
     open_folder(session)
     panel.choose("vae")

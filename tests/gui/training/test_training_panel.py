@@ -286,14 +286,14 @@ def test_other_runs_are_laid_over_and_let_go(
         job.feed.updated.emit()
         return [line.name for plot in panel.curves.plots() for line in plot.lines]
 
-    qtbot.waitUntil(lambda: names() == ["loss: VAE", "loss: Other"])
+    qtbot.waitUntil(lambda: names() == ["VAE", "Other"])
     panel.compare([])
     assert names() == ["loss"]
     assert panel._overlaid == {}
 
 
 def test_the_methods_own_pictures_appear_when_it_is_done(
-    panel: TrainingPanel, job: FakeJob
+    panel: TrainingPanel, job: FakeJob, qtbot: QtBot
 ) -> None:
     assert not panel.tabs.isTabVisible(1)
     line = np.arange(3, dtype=np.float32)
@@ -302,7 +302,7 @@ def test_the_methods_own_pictures_appear_when_it_is_done(
     )
     job.set_state(JobState.FINISHED)
     assert panel.tabs.isTabVisible(1)
-    assert panel._pictures.count() == 3  # two frames and the stretch
+    qtbot.waitUntil(lambda: panel._pictures.count() == 3)  # two frames and the stretch
 
 
 def test_all_values_are_written_as_a_table(

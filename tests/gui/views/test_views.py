@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop_app.gui.theme import apply_theme
-from desktop_app.gui.views import ViewFrame, view_frame
 from desktop_app.gui.views.curve import CurveView
+from desktop_app.gui.views.frame import ViewFrame, view_frame
 from desktop_app.gui.views.heat_map import HeatMapView
 from desktop_app.gui.views.image_grid import ImageGridView, diverging, signed_pixels
 from desktop_app.gui.views.table import TableView
