@@ -5,11 +5,15 @@ import os
 import sys
 from pathlib import Path
 
-from desktop_app.cli.parser import parsed
 from desktop_app.cli.progress import Progress
-from desktop_app.cli.use import evaluate, score
+from desktop_app.cli.use import print_measures, write_scores
 from desktop_app.cli.window import has_display, show_window
+from desktop_app.core.columns import result_columns
+from desktop_app.core.files import write_json
+from desktop_app.core.images import ImageFolder
 from desktop_app.core.plugins import find_method
+from desktop_app.core.refusals import made_folder
+from desktop_app.core.runreport import ReportRequest, evaluation_of, report_steps
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.sample import write_sample
 from desktop_app.core.settings import data_dir
@@ -83,14 +87,28 @@ def _is_demo(spec: JobSpec, folder: Path, method: str) -> bool:
 
 def _write(run: Run, workspace: Workspace, folder: Path, target: Path) -> int:
     """Write scores, measures, a report and screenshots, and say where they are."""
-    target.mkdir(parents=True, exist_ok=True)
-    places = [str(run.path), str(folder)]
-    score(parsed(["score", *places, "--out", str(target / "scores.csv")]))
-    evaluate(parsed(["evaluate", *places]))
+    made_folder(target)
+    request = _request(run, ImageFolder(folder))
+    scores = request.result.scores
+    if scores is None:
+        raise LoupeError(f"'{run.spec().method}' gives no scores: name another with --method.")
+    write_scores(target / "scores.csv", request.table.paths, request.table.labels, scores)
+    measures = evaluation_of(request)
+    write_json(target / "evaluation.json", measures.as_json())
+    print_measures(measures, as_json=False)
+    with Progress(as_json=False) as show:
+        for done, total in report_steps(request, target / "report.html"):
+            show({"type": "progress", "what": "Writing the report", "done": done, "total": total})
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from desktop_app.gui.screenshots import write_screenshots
 
     for theme in ("dark", "light"):
         write_screenshots(run, workspace, target, theme)
-    print(f"Scores and screenshots are in {target}")
+    print(f"Scores, measures, a report and screenshots are in {target}")
     return 0
+
+
+def _request(run: Run, folder: ImageFolder) -> ReportRequest:
+    table = folder.table()
+    result = result_columns(run, run.result(folder.key), table)
+    return ReportRequest(folder, table, result, run.spec().title)

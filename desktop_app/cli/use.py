@@ -5,7 +5,7 @@ import csv
 import json
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from PIL import Image
 from desktop_app.cli.progress import Progress
 from desktop_app.core.files import replaced
 from desktop_app.core.heatmaps import heat_picture
-from desktop_app.core.images import ImageFolder, ImageTable, decode_mask
+from desktop_app.core.images import ImageFolder, ImageTable
+from desktop_app.core.masks import MaskColumn
 from desktop_app.core.refusals import made_folder
 from desktop_app.core.runs import Result, Run
+from desktop_app.core.scoring import Evaluation
 from desktop_app.core.scoring import evaluate as evaluated
 from desktop_app.sdk.capabilities import Encodes, Scores
 from desktop_app.sdk.errors import InvalidInput
@@ -35,14 +37,21 @@ def score(options: argparse.Namespace) -> int:
     wanted = {"scores", "maps"} if options.maps else {"scores"}
     with _applied(options, wanted, Scores, "score images") as (table, result):
         scores = _array(result, "scores")
-        with replaced(options.out) as temporary, _text(temporary) as file:
-            writer = csv.writer(file)
-            writer.writerow(["path", "label", "score"])
-            writer.writerows(zip(table.paths, table.labels, map(_exact, scores), strict=True))
+        write_scores(options.out, table.paths, table.labels, scores)
         if options.maps:
             _write_maps(options.maps, table, _array(result, "maps"))
         _report(options, {"n_images": len(table), "out": str(options.out)})
     return 0
+
+
+def write_scores(
+    out: Path, paths: Sequence[str], labels: Sequence[str], scores: NDArray[Any]
+) -> None:
+    """Write a CSV with the columns path, label and score, which keeps every digit."""
+    with replaced(out) as temporary, _text(temporary) as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "score"])
+        writer.writerows(zip(paths, labels, map(_exact, scores), strict=True))
 
 
 def embed(options: argparse.Namespace) -> int:
@@ -66,14 +75,20 @@ def evaluate(options: argparse.Namespace) -> int:
     """Print how well scores and maps agree with labels and masks."""
     with _applied(options, {"scores", "maps"}, Scores, "score images") as (table, result):
         maps = result.array("maps", mapped=True)
-        masks = None if maps is None else _Masks(ImageFolder(options.folder), table, maps.shape[-1])
-        measures = evaluated(_array(result, "scores"), table.labels, maps, masks).as_json()
-    if options.json:
-        print(json.dumps(measures))
-    else:
-        for name, value in measures.items():
-            print(f"{name:14} {_readable(value)}")
+        folder = ImageFolder(options.folder)
+        masks = None if maps is None else MaskColumn(folder, table.masks, maps.shape[-1])
+        measures = evaluated(_array(result, "scores"), table.labels, maps, masks)
+    print_measures(measures, as_json=options.json)
     return 0
+
+
+def print_measures(measures: Evaluation, *, as_json: bool) -> None:
+    """Print measures as one line of JSON, or a line each."""
+    if as_json:
+        print(json.dumps(measures.as_json()))
+        return
+    for name, value in measures.as_json().items():
+        print(f"{name:14} {_readable(value)}")
 
 
 def _require_file(path: Path) -> None:
@@ -81,22 +96,6 @@ def _require_file(path: Path) -> None:
     made_folder(path.absolute().parent)
     if path.is_dir():
         raise InvalidInput(f"Expected the name of a file for --out, but '{path}' is a folder.")
-
-
-class _Masks:
-    """Ground-truth masks (S, S), decoded one at a time; None where there is none."""
-
-    def __init__(self, folder: ImageFolder, table: ImageTable, size: int) -> None:
-        self._folder = folder
-        self._masks = table.masks
-        self._size = size
-
-    def __len__(self) -> int:
-        return len(self._masks)
-
-    def __getitem__(self, row: int) -> NDArray[np.bool_] | None:
-        mask = self._masks[row]
-        return decode_mask(self._folder.absolute(mask), self._size) if mask else None
 
 
 @contextmanager

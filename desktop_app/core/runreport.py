@@ -17,6 +17,7 @@ from PIL import Image
 
 from desktop_app.core.columns import ResultColumns
 from desktop_app.core.images import ImageFolder, decode, decode_mask
+from desktop_app.core.masks import MaskColumn
 from desktop_app.core.reports import (
     Gallery,
     Picture,
@@ -61,12 +62,12 @@ def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]
     Measures are taken on the test images where the folder names some, else on all scored images.
     Raises InvalidInput where no image has a score.
     """
-    rows = _measured_rows(request)
+    rows = measured_rows(request)
     scores = request.result.scores
     if scores is None or not len(rows):
         raise InvalidInput("A report needs scored images, but the run gave none a score.")
     labels = [request.table.labels[row] for row in rows.tolist()]
-    evaluation = _evaluation(request, rows, labels)
+    evaluation = evaluation_of(request)
     threshold = request.threshold if request.threshold is not None else evaluation.threshold_f1
     plan = _planned(scores, labels, rows, threshold)
     total = 1 + sum(len(chosen) for _title, chosen in plan)
@@ -86,7 +87,8 @@ def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]
     )
 
 
-def _measured_rows(request: ReportRequest) -> Rows:
+def measured_rows(request: ReportRequest) -> Rows:
+    """Return the rows that measures are taken on: test images where there are some, else all."""
     if request.result.scores is None:
         return np.zeros(0, np.int64)
     scored = np.isfinite(request.result.scores)
@@ -94,32 +96,17 @@ def _measured_rows(request: ReportRequest) -> Rows:
     return np.flatnonzero(tests if tests.any() else scored).astype(np.int64)
 
 
-def _evaluation(request: ReportRequest, rows: Rows, labels: list[str]) -> Evaluation:
-    result = request.result
+def evaluation_of(request: ReportRequest) -> Evaluation:
+    """Return the measures of a result; those of pixels where masks and maps are there."""
+    rows, result = measured_rows(request), request.result
+    labels = [request.table.labels[row] for row in rows.tolist()]
     scores = np.asarray(result.scores)[rows]
     maps = result.maps
-    if maps is None or not any(request.table.masks[row] for row in rows.tolist()):
+    paths = [request.table.masks[row] for row in rows.tolist()]
+    if maps is None or not any(paths) or maps[0].nbytes * len(rows) > _MOST_MAP_BYTES:
         return evaluate(scores, labels)
-    if maps[0].nbytes * len(rows) > _MOST_MAP_BYTES:
-        return evaluate(scores, labels)
-    masks = _Masks(request, rows, maps.shape[-1])
+    masks = MaskColumn(request.folder, paths, maps.shape[-1])
     return evaluate(scores, labels, np.asarray(maps[result.index[rows]]), masks)
-
-
-class _Masks:
-    """Ground-truth masks (S, S) of some rows, decoded one at a time; None where there is none."""
-
-    def __init__(self, request: ReportRequest, rows: Rows, size: int) -> None:
-        self._request = request
-        self._rows = rows
-        self._size = size
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, place: int) -> NDArray[np.bool_] | None:
-        mask = self._request.table.masks[self._rows[place]]
-        return decode_mask(self._request.folder.absolute(mask), self._size) if mask else None
 
 
 def _planned(

@@ -3,8 +3,10 @@
 Roth et al., Towards total recall in industrial anomaly detection, 2022,
 https://arxiv.org/abs/2106.08265
 
-Each map is averaged over its neighbourhood, brought to one grid and stacked. Very long vectors are
-projected at random onto fewer dimensions, which keeps distances (Johnson & Lindenstrauss, 1984).
+Each map is averaged over its neighbourhood, brought to one grid and scaled to vectors of length 1,
+so that no layer drowns the others and contrast does not matter; then they are stacked. Very long
+vectors are projected at random onto fewer dimensions, which keeps distances (Johnson &
+Lindenstrauss, 1984). Two more numbers say where the patch lies.
 
 Shapes: N images, C_l H_l W_l of a map, H W of the grid, D dimensions of a patch.
 """
@@ -23,6 +25,8 @@ from desktop_app.toolbox.features import Features, restored_features
 from desktop_app.toolbox.inference import require_shape
 
 _PROJECTION = "projection"
+_SPREAD = 0.8
+"""Standard deviation of a map's vectors of length 1, as found with several networks and folders."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,10 @@ class PatchFeatures:
     grid: tuple[int, int]
     neighbourhood: int
     """Side, in map pixels, of the square that is averaged."""
+    position: float
+    """Weight of the place beside what is seen there."""
     projection: Tensor | None
-    """(D before, D), or None where the vectors are short enough."""
+    """(dimensions of all maps, fewer), or None where the vectors are short enough."""
     dimensions: int
     """D."""
 
@@ -51,8 +57,12 @@ class PatchFeatures:
         Raises InvalidInput for images of another shape.
         """
         require_shape(images, self.sample_shape)
-        patches = patch_grid(self.features.maps(images), self.grid, self.neighbourhood)
-        return patches if self.projection is None else patches @ self.projection
+        maps = self.features.maps(images)
+        patches = patch_grid(maps, self.grid, self.neighbourhood)
+        if self.projection is not None:
+            patches = patches @ self.projection
+        weight = self.position * _SPREAD * len(maps) ** 0.5
+        return torch.cat([patches, weight * _places(patches)], dim=3)
 
     def state(self) -> State:
         """Return everything `restored_patches` needs."""
@@ -64,6 +74,7 @@ class PatchFeatures:
             "sample_shape": list(self.sample_shape),
             "grid": list(self.grid),
             "neighbourhood": self.neighbourhood,
+            "position": self.position,
             "dimensions": self.dimensions,
             "features": dict(state.values),
         }
@@ -75,6 +86,7 @@ def prepared_patches(
     sample_shape: tuple[int, int, int],
     *,
     neighbourhood: int,
+    position: float,
     most_dimensions: int,
     seed: int,
     device: str,
@@ -93,8 +105,9 @@ def prepared_patches(
         sample_shape=sample_shape,
         grid=(rows, columns),
         neighbourhood=neighbourhood,
+        position=position,
         projection=projection,
-        dimensions=min(before, most_dimensions),
+        dimensions=min(before, most_dimensions) + 2,
     )
 
 
@@ -110,6 +123,7 @@ def restored_patches(state: State, device: str) -> PatchFeatures:
             sample_shape=(channels, height, width),
             grid=(rows, columns),
             neighbourhood=values["neighbourhood"],
+            position=values["position"],
             projection=None if projection is None else torch.tensor(projection, device=device),
             dimensions=values["dimensions"],
         )
@@ -118,9 +132,22 @@ def restored_patches(state: State, device: str) -> PatchFeatures:
 
 
 def patch_grid(maps: Sequence[Tensor], grid: tuple[int, int], neighbourhood: int = 3) -> Tensor:
-    """Return patches (N, H, W, D) on a grid (H, W), each map averaged over its neighbourhood."""
+    """Return patches (N, H, W, D) on a grid (H, W), each map averaged over its neighbourhood.
+
+    The part of a patch that comes from one map has length 1.
+    """
     aligned = [_aligned(_averaged(one, neighbourhood), grid) for one in maps]
-    return torch.cat(aligned, dim=1).permute(0, 2, 3, 1)
+    return torch.cat([F.normalize(one, dim=1) for one in aligned], dim=1).permute(0, 2, 3, 1)
+
+
+def _places(patches: Tensor) -> Tensor:
+    """Return the row and column, each in [-1, 1], of every place of patches (N, H, W, D)."""
+    count, rows, columns, _ = patches.shape
+    down = torch.linspace(-1, 1, rows, device=patches.device).view(1, rows, 1, 1)
+    across = torch.linspace(-1, 1, columns, device=patches.device).view(1, 1, columns, 1)
+    return torch.cat(
+        [down.expand(count, -1, columns, -1), across.expand(count, rows, -1, -1)], dim=3
+    )
 
 
 def _averaged(one: Tensor, neighbourhood: int) -> Tensor:

@@ -12,7 +12,7 @@ Shapes: N images, C channels, H rows, W columns, F = C*H*W values, D numbers of 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -99,6 +99,9 @@ class Autoencoder(CalibratedScores, TorchMethod[AutoencoderParams]):
             }
         },
     )
+
+    toy_params: ClassVar[dict[str, int]] = {"nodes": 32}
+    """What the conformance kit trains with on its small images."""
 
     def build(self, sample_shape: tuple[int, int, int]) -> None:
         """Make encoder, decoder and what is remembered about codes and errors."""

@@ -6,7 +6,10 @@ https://arxiv.org/abs/2106.08265
     P(x)  = locally aware patch features of an image x, out of several layers of a network
     M     = coreset of the patches of all normal images                             (their alg. 1)
     d(p)  = min_{m in M} |p - m|                                                    (their eq. 6)
-    s(x)  = max_p d(p), optionally weighted by how crowded the memory is there      (their eq. 7)
+    s(x)  = mean of the largest d(p), optionally weighted by how crowded M is there (their eq. 7)
+
+Differences: every layer is scaled to length 1 before it is stacked, the place counts a little, and
+the mean of the worst hundredth of the patches is steadier than the worst one.
 
 Shapes: N images, C channels, S rows and columns, G patches per image, D dimensions, M memory.
 """
@@ -44,7 +47,6 @@ _PROVISIONAL = 2048
 """Patches that stand for the memory before it is chosen."""
 _SMOOTHING = 56
 """Maps are smoothed by a Gaussian of S / 56 pixels: 4 pixels at 224, as in the paper."""
-
 _CROWD = 9
 """Memories b around the nearest one that the weight of a score looks at, as in anomalib."""
 _PATCHES, _CORESET, _CANDIDATES, _MEMORY = "patches/", "coreset/", "candidates", "memory"
@@ -89,6 +91,20 @@ class PatchMemoryParams(FeatureParams):
         high=15,
         unit="map pixels",
         help="Side of the square averaged into a patch.",
+        advanced=True,
+    )
+    position: float = param(
+        1.0,
+        low=0.0,
+        high=10.0,
+        help="Weight of the place of a patch: 0 lets a patch resemble one from anywhere.",
+        advanced=True,
+    )
+    top_share: float = param(
+        0.01,
+        low=0.0,
+        high=1.0,
+        help="Share of the most unusual patches whose mean is the score; 0 takes the worst alone.",
         advanced=True,
     )
     dimensions: int = param(
@@ -183,6 +199,7 @@ class PatchMemory(Method[PatchMemoryParams]):
             features,
             data.sample_shape,
             neighbourhood=self.params.neighbourhood,
+            position=self.params.position,
             most_dimensions=self.params.dimensions,
             seed=self.seed,
             device=self.device,
@@ -256,7 +273,7 @@ class PatchMemory(Method[PatchMemoryParams]):
         return scores, maps
 
     def score(self, images: Images) -> Array:
-        """Return the distance (N,) of the most unusual patch of images (N, C, S, S)."""
+        """Return the mean distance (N,) of the most unusual patches of images (N, C, S, S)."""
 
         def scores(patches: Tensor) -> tuple[Tensor, ...]:
             return (self._scores(patches, *self._distances(patches)),)
@@ -316,12 +333,15 @@ class PatchMemory(Method[PatchMemoryParams]):
         return near.view(grid), rows.view(grid)
 
     def _scores(self, patches: Tensor, distances: Tensor, rows: Tensor) -> Tensor:
-        """Return the distance (N,) of the farthest of patches (N, H, W, D)."""
-        farthest, place = distances.mean(3).flatten(1).max(1)  # (N,)
+        """Return the mean distance (N,) of the farthest of patches (N, H, W, D)."""
+        flat = distances.mean(3).flatten(1)
+        count = max(1, round(self.params.top_share * flat.shape[1]))
+        farthest, places = flat.topk(count, dim=1)  # (N, count)
+        scores = farthest.mean(1)
         if not self.params.reweight:
-            return farthest
-        image = torch.arange(len(patches), device=patches.device)
-        return farthest * self._weights(
+            return scores
+        image, place = torch.arange(len(patches), device=patches.device), places[:, 0]
+        return scores * self._weights(
             patches.flatten(1, 2)[image, place], rows.flatten(1, 2)[image, place, 0]
         )
 

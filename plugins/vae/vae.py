@@ -15,7 +15,7 @@ Shapes: N images, C channels, H rows, W columns, F = C*H*W values, D latent dime
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -28,7 +28,6 @@ from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import Curve, HeatMap, View
-from desktop_app.toolbox.augmentation import blended
 from desktop_app.toolbox.inference import inference
 from desktop_app.toolbox.networks import (
     ConvDecoder,
@@ -97,16 +96,6 @@ class VAEParams(TrainingParams):
         help="Nodes (dense) or channels (conv) of the widest layer; towards the code dense layers "
         "halve, towards the image convolutions do.",
     )
-    blend: int = param(
-        1000,
-        low=0,
-        high=1_000_000,
-        scale="log",
-        unit="images",
-        advanced=True,
-        help="Folders of up to this many images are trained on blends of two of them, larger ones "
-        "on a share of blends; 0 never blends.",
-    )
 
 
 class VAE(CalibratedScores, TorchMethod[VAEParams]):
@@ -127,6 +116,8 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
         },
     )
 
+    toy_params: ClassVar[dict[str, int]] = {"nodes": 32}
+    """What the conformance kit trains with on its small images."""
     noise: Tensor
 
     def build(self, sample_shape: tuple[int, int, int]) -> None:
@@ -152,7 +143,7 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
             self.usual.centre.copy_(self.encoder.centre)
         adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
         for step in self.steps(data):
-            x = blended(step.batch, self.params.blend / len(data))  # (N, C, H, W)
+            x = step.batch  # (N, C, H, W)
             mean, log_var = self.posterior(x)  # each (N, D)
             z = mean + torch.exp(log_var / 2) * torch.randn_like(mean)  # reparameterised
             logits = self.decoder(z)  # (N, C, H, W)

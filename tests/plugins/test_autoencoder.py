@@ -62,7 +62,9 @@ def test_layers_and_nodes_shape_the_networks() -> None:
 
     last_metrics(method.fit(shaded(4)))
 
-    widths = [w.shape[0] for name, w in method.encoder.named_parameters() if name.endswith("weight")]
+    widths = [
+        w.shape[0] for name, w in method.encoder.named_parameters() if name.endswith("weight")
+    ]
     assert widths == [40, 20, 10, 4]
 
 

@@ -95,9 +95,7 @@ def test_whitened_latents_have_unit_variance_and_the_same_reconstructions() -> N
     np.testing.assert_allclose(
         white.decode(latents), plain.decode(plain.encode(as_images(images))), atol=1e-4
     )
-    np.testing.assert_allclose(
-        white.generate(3, seed=4), plain.generate(3, seed=4), atol=1e-4
-    )
+    np.testing.assert_allclose(white.generate(3, seed=4), plain.generate(3, seed=4), atol=1e-4)
 
 
 def test_coordinates_of_samples_have_the_variances_that_were_found() -> None:

@@ -53,7 +53,7 @@ def test_likelihoods_are_summed_over_all_values_of_an_image() -> None:
 
 
 def test_the_variance_of_the_gaussian_is_the_best_one() -> None:
-    method = trained(learning_rate=1e-8, blend=0, batch_size=64)
+    method = trained(learning_rate=1e-8, batch_size=64)
     x = torch.from_numpy(shaded(64).images(slice(None)))
     with torch.no_grad():
         logits = method.decoder(method.posterior(x)[0])

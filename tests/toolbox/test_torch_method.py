@@ -94,7 +94,9 @@ def test_a_restored_state_can_be_saved_again_before_it_trains() -> None:
     again = other.state()
 
     assert again.values == method.state().values
-    assert all(np.array_equal(again.arrays[name], array) for name, array in method.state().arrays.items())
+    assert all(
+        np.array_equal(again.arrays[name], array) for name, array in method.state().arrays.items()
+    )
 
 
 def test_a_state_without_training_is_empty() -> None:

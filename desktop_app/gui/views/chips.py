@@ -78,7 +78,10 @@ class ChipRow(QWidget):
         """Show a value beside each name, by key."""
         if self._values == values:
             return
+        before = self.heightForWidth(self.width())
         self._values = dict(values)
+        if self.heightForWidth(self.width()) != before:
+            self.updateGeometry()  # longer values take another line
         self.setAccessibleDescription(
             ", ".join(f"{chip.name} {values.get(chip.key, '')}" for chip in self._chips)
         )

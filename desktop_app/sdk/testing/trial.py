@@ -21,7 +21,7 @@ Told: TypeAlias = tuple[int, float, dict[str, float]]
 """Step, progress and values of Metrics."""
 
 SHORT = {"epochs": 1, "least_steps": 6, "batch_size": 16}
-LONG = {"epochs": 1, "least_steps": 400, "batch_size": 32}
+LONG = {"epochs": 1, "least_steps": 300, "batch_size": 32}
 
 OF_IMAGES: dict[str, Callable[[Any, Images], Any]] = {
     "encodes": lambda method, images: method.encode(images),

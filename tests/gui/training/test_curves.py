@@ -215,6 +215,16 @@ def test_a_chip_hides_its_line_and_the_range_follows(view: CurvesView, qtbot: Qt
     assert plot.box.viewRange()[1][1] < 2
 
 
+def test_chips_that_do_not_fit_in_a_line_take_another(view: CurvesView, qtbot: QtBot) -> None:
+    view.resize(420, 500)
+    view.set_source(falling().curves, "a title that takes half of the line")
+    view.set_overlays([Overlay("/runs/a", "and another one that is as long", falling().curves)])
+    refreshed(view, qtbot)
+    chips = view.plots()[0].chips
+    assert chips.height() == chips.heightForWidth(chips.width())
+    assert chips.height() > 20
+
+
 def test_other_runs_are_laid_over_one_metric_a_plot_one_colour_a_run(
     view: CurvesView, qtbot: QtBot
 ) -> None:
