@@ -36,6 +36,7 @@ def write_screenshots(
     try:
         _wait(lambda: window.session.result is not None, "the scores")
         _wait(lambda: not _is_indexing(window), "the images")
+        _wait(lambda: bool(window.session.catalog), "the methods")
         return [_shot(app, window, view, target, theme) for view in _VIEWS]
     finally:
         window.session.jobs.close()

@@ -62,7 +62,7 @@ class Method(ABC, Generic[P]):
     def __init_subclass__(cls, **options: Any) -> None:
         """Note the parameter class that was given in brackets, `Method[ThisParams]`."""
         super().__init_subclass__(**options)
-        for base in getattr(cls, "__orig_bases__", ()):
+        for base in cls.__dict__.get("__orig_bases__", ()):
             for argument in get_args(base):
                 kind = get_origin(argument) or argument
                 if isinstance(kind, type) and issubclass(kind, Params):

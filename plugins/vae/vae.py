@@ -118,6 +118,7 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
 
     toy_params: ClassVar[dict[str, int]] = {"nodes": 32}
     """What the conformance kit trains with on its small images."""
+
     noise: Tensor
 
     def build(self, sample_shape: tuple[int, int, int]) -> None:
