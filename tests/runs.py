@@ -38,6 +38,17 @@ def losses(run: Run) -> list[tuple[int, float]]:
     ]
 
 
+def metrics(run: Run) -> list[tuple[int, str, float | None]]:
+    """Return step, name and value of every metric that the events tell, in their order."""
+    return [
+        (step, name, column[row])
+        for event in run.events()
+        if event["type"] == "metrics"
+        for row, step in enumerate(event["step"])
+        for name, column in event["values"].items()
+    ]
+
+
 def states(run: Run) -> list[str]:
     """Return the states that the events tell."""
     return [event["state"] for event in run.events() if event["type"] == "state"]

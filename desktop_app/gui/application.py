@@ -4,14 +4,14 @@ import sys
 from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtCore import QCoreApplication, QLocale, Qt
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, Qt, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from desktop_app.core.jobs import Runner
 from desktop_app.core.runs import Run
 from desktop_app.core.settings import Settings
 from desktop_app.core.workspace import Workspace, default_workspace
-from desktop_app.gui.i18n import LANGUAGES, set_language
+from desktop_app.gui.i18n import LANGUAGES, language, set_language
 from desktop_app.gui.theme import apply_theme
 from desktop_app.gui.workbench import Workbench
 
@@ -28,9 +28,21 @@ def application(settings: Settings) -> QApplication:
     app.setApplicationName("Loupe")
     app.setDesktopFileName("loupe")
     set_language(_language(settings))
+    _translate_qt(app)
     pg.setConfigOptions(antialias=False, useOpenGL=False)
     apply_theme(app, settings.theme)
     return app
+
+
+def _translate_qt(app: QApplication) -> None:
+    """Put the texts that Qt brings along, such as Cancel, into the language in use."""
+    for old in app.findChildren(QTranslator):
+        app.removeTranslator(old)
+        old.deleteLater()
+    folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    texts = QTranslator(app)
+    if language() != "en" and texts.load(f"qtbase_{language()}", folder):
+        app.installTranslator(texts)
 
 
 def run_window(

@@ -28,7 +28,7 @@ RunChoices = Callable[[], Sequence[tuple[str, str]]]
 
 _NUMBER_WIDTH = 104
 _MOST_SEGMENTS = 3
-_SEGMENT_LETTERS = 24
+_SEGMENTS_ROOM, _SEGMENT_PADDING = 176, 20  # logical pixels
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class NumberEditor(Editor):
         self.slider.setPageStep(max(1, scale.slider_steps // 10))
         self.slider.setVisible(scale.is_bounded)
         self.slider.wheelEvent = lambda event: event.ignore()  # type: ignore[method-assign]
-        self.box = NumberBox(scale, field.get("default") or 0, unit=str(field.get("unit", "")))
+        self.box = NumberBox(scale, field.get("default") or 0, unit=_unit(field))
         self.box.setFixedWidth(_NUMBER_WIDTH)
         named(self.slider, tr("{name}, slider", name=wording.name), wording.tip)
         named(self.box, wording.name, wording.tip)
@@ -158,7 +158,9 @@ class ChoiceEditor(Editor):
         self._values = list(field.get("choices", ()))
         texts = field.get("choice_texts", {})
         words = [str(texts.get(value, value)) for value in self._values]
-        few = len(words) <= _MOST_SEGMENTS and sum(map(len, words)) <= _SEGMENT_LETTERS
+        metrics = self.fontMetrics()
+        room = sum(metrics.horizontalAdvance(word) + _SEGMENT_PADDING for word in words)
+        few = len(words) <= _MOST_SEGMENTS and room <= _SEGMENTS_ROOM
         keys = [str(place) for place in range(len(words))]
         self.choices: Segmented | ChoiceField
         if few:
@@ -346,6 +348,12 @@ _EDITORS: dict[str, Callable[[Mapping[str, Any], Wording], Editor]] = {
     "text": TextEditor,
     "file": FileEditor,
 }
+
+
+def _unit(field: Mapping[str, Any]) -> str:
+    """Return the unit of a number, translated where it is a common one."""
+    unit = str(field.get("unit", ""))
+    return {"images": tr("images"), "steps": tr("steps")}.get(unit, unit)
 
 
 def _dropped(event: QDropEvent) -> str:

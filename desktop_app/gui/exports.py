@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from desktop_app.core.files import replaced
 from desktop_app.core.table import ImageTable
+from desktop_app.gui.i18n import tr
 from desktop_app.gui.session import Session
 from desktop_app.gui.verdicts import NAMES
 from desktop_app.sdk.errors import InvalidInput
@@ -40,7 +41,9 @@ def snapshot(
 ) -> Snapshot:
     """Note what is known of these rows now. Raises InvalidInput while no folder is open."""
     if session.folder is None:
-        raise InvalidInput("No folder is open, so there is nothing to export. Open a folder.")
+        raise InvalidInput(
+            tr("No folder is open, so there is nothing to export. Open a folder.")
+        )
     return Snapshot(
         root=session.folder.root,
         table=session.table,
@@ -126,8 +129,11 @@ def _require_outside(target: Path, root: Path) -> None:
     resolved, source = target.expanduser().resolve(), root.resolve()
     if resolved == source or source in resolved.parents:
         raise InvalidInput(
-            f"'{target}' lies in the folder of the images, to which nothing is ever written. "
-            "Choose a folder elsewhere."
+            tr(
+                "'{path}' lies in the folder of the images, to which nothing is ever written. "
+                "Choose a folder elsewhere.",
+                path=target,
+            )
         )
 
 

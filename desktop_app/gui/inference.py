@@ -164,7 +164,7 @@ class _Desk:
         deadline = time.monotonic() + _CONNECT_SECONDS
         while time.monotonic() < deadline and not self._closed:
             if process.poll() is not None:
-                raise WorkerLost(f"The worker ended with code {process.returncode}.")
+                raise WorkerLost(tr("The worker ended with code {n}.", n=process.returncode))
             if os.name == "nt" or Path(address.path).exists():
                 try:
                     self._connection = address.connect()

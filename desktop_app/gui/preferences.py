@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from desktop_app.core.settings import Settings
 from desktop_app.gui.form import ParameterForm
-from desktop_app.gui.i18n import tr
+from desktop_app.gui.i18n import LANGUAGES, tr
 from desktop_app.gui.theme import SPACE
 
 _WIDTH = 460
@@ -44,38 +44,57 @@ class Preferences(QDialog):
 def _schema() -> list[dict[str, Any]]:
     """Return the fields in the form of `sdk.params.parameter_schema`."""
     return [
-        _choice("theme", ["system", "dark", "light"], tr("Dark, light, or as the desktop is.")),
+        _choice(
+            "theme",
+            tr("Theme"),
+            {"system": tr("As the desktop"), "dark": tr("Dark"), "light": tr("Light")},
+            tr("Dark, light, or as the desktop is."),
+        ),
         _choice(
             "language",
-            ["system", "en", "zh_CN"],
+            tr("Language"),
+            {"system": tr("As the desktop"), **LANGUAGES},
             tr("Language of the window; it changes at the next start."),
         ),
         _choice(
             "device",
-            ["auto", "cpu", "cuda", "mps"],
+            tr("Device"),
+            {"auto": tr("Auto"), "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Metal)"},
             tr("Where methods compute unless a run says otherwise."),
         ),
         _choice(
             "runner",
-            ["process", "thread"],
+            tr("Jobs run in"),
+            {"process": tr("Worker process"), "thread": tr("Window thread")},
             tr("Worker process for each job, or a thread of the window for debugging plugins."),
         ),
-        _count("torch_threads", 0, 1024, 0, tr("Threads of a worker; 0 leaves one core free.")),
-        _count("decoding_threads", 1, 64, 2, tr("Threads that decode images.")),
+        _count(
+            "torch_threads",
+            tr("Computing threads"),
+            (0, 1024, 0),
+            tr("Threads of a worker; 0 leaves one core free."),
+        ),
+        _count(
+            "decoding_threads", tr("Decoding threads"), (1, 64, 2), tr("Threads that decode images.")
+        ),
     ]
 
 
-def _choice(name: str, choices: list[str], text: str) -> dict[str, Any]:
-    return _field(name, "choice", choices[0], text) | {"choices": choices}
+def _choice(name: str, label: str, choices: dict[str, str], text: str) -> dict[str, Any]:
+    first = next(iter(choices))
+    shown = {"choices": list(choices), "choice_texts": choices}
+    return _field(name, label, "choice", first, text) | shown
 
 
-def _count(name: str, low: int, high: int, default: int, text: str) -> dict[str, Any]:
-    return _field(name, "int", default, text) | {"low": low, "high": high}
+def _count(name: str, label: str, limits: tuple[int, int, int], text: str) -> dict[str, Any]:
+    low, high, default = limits
+    return _field(name, label, "int", default, text) | {"low": low, "high": high}
 
 
-def _field(name: str, kind: str, default: Any, text: str) -> dict[str, Any]:
+def _field(name: str, label: str, kind: str, default: Any, text: str) -> dict[str, Any]:
     return {
         "name": name,
+        "label": label,
         "kind": kind,
         "default": default,
         "low": None,

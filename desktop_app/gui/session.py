@@ -22,6 +22,7 @@ from desktop_app.core.scoring import ThresholdTable, quantile_threshold, truth_f
 from desktop_app.core.table import ImageTable
 from desktop_app.core.workspace import Workspace
 from desktop_app.gui.background import Background
+from desktop_app.gui.i18n import tr
 from desktop_app.gui.indexing import Indexing
 from desktop_app.gui.inference import Inference
 from desktop_app.gui.jobs import Job, JobQueue
@@ -245,7 +246,10 @@ class Session(QObject):
         self.indexing_changed.emit()
         if not complete and self.folder is not None:
             self.problem.emit(
-                f"Looking into '{self.folder.name}' broke off: open the folder again to go on."
+                tr(
+                    "Looking into '{name}' broke off: open the folder again to go on.",
+                    name=self.folder.name,
+                )
             )
 
     def _reload_table(self) -> None:
@@ -317,7 +321,7 @@ class Session(QObject):
 
     def _require_folder(self) -> ImageFolder:
         if self.folder is None:
-            raise LoupeError("Open a folder of images first.")
+            raise LoupeError(tr("Open a folder of images first."))
         return self.folder
 
 

@@ -52,6 +52,7 @@ from desktop_app.gui.training.jobsbar import JobsBar
 from desktop_app.gui.training.log import LogPanel
 from desktop_app.gui.training.methods import MethodsPanel
 from desktop_app.gui.training.runs import RunList
+from desktop_app.gui.training.states import state_words
 from desktop_app.gui.welcome import Welcome
 from desktop_app.gui.widgets.names import named
 from desktop_app.gui.widgets.toast import ToastHost
@@ -417,7 +418,8 @@ class Workbench(QMainWindow):
                 action=(tr("Show what is unusual"), lambda: self._inspect(job)),
             )
         elif job.state is not JobState.STOPPED:
-            text = tr("{title}: {state}.", title=job.title, state=str(job.state))
+            state = state_words(job.state)[0]
+            text = tr("{title}: {state}.", title=job.title, state=state)
             self.toasts.show_toast(
                 text, "bad", detail=job.detail, action=(tr("Show log"), self._docks["log"].show)
             )

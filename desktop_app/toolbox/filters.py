@@ -66,19 +66,22 @@ class FilterBank(nn.Module):
     def pictures(self, channels: int) -> Tensor:
         """Return the finest filters as pictures (K, C, side, side) around zero."""
         whitening, centroids = self._of("whitening", 1), self._of("centroids", 1)
-        return (centroids @ torch.linalg.pinv(whitening)).view(-1, channels, _SIDE, _SIDE)
+        pictures: Tensor = centroids @ torch.linalg.pinv(whitening)
+        return pictures.view(-1, channels, _SIDE, _SIDE)
 
     def _activations(self, images: Tensor, scale: int) -> Tensor:
         patches, statistics = _normalised(_cut(images))
         whitened = (patches - self._of("mean", scale)) @ self._of("whitening", scale)  # (N, L, R)
-        distances = torch.cdist(whitened, self._of("centroids", scale))  # (N, L, K)
-        triangle = (distances.mean(2, keepdim=True) - distances).clamp_min_(0)
+        distances: Tensor = torch.cdist(whitened, self._of("centroids", scale))  # (N, L, K)
+        triangle = (distances.mean(2, keepdim=True) - distances).clamp_min(0)
         values = torch.cat([triangle, _STATISTICS_WEIGHT * statistics], dim=2).transpose(1, 2)
         rows, columns = (-(-side // _STRIDE) for side in images.shape[-2:])
-        return values.reshape(len(images), -1, rows, columns)
+        activations: Tensor = values.reshape(len(images), -1, rows, columns)
+        return activations
 
     def _of(self, name: str, scale: int) -> Tensor:
-        return self.get_buffer(_flat(f"{name}.{scale}"))
+        tensor: Tensor = self.get_buffer(_flat(f"{name}.{scale}"))
+        return tensor
 
 
 def learned_filters(data: Dataset, count: int, *, seed: int, device: str) -> FilterBank:

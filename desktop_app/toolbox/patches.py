@@ -25,6 +25,10 @@ from desktop_app.toolbox.features import Features, restored_features
 from desktop_app.toolbox.inference import require_shape
 
 _PROJECTION = "projection"
+_STRIDE = 8
+"""Pixels from patch to patch."""
+_LEAST_SIDE = 16
+"""Patches along a side of small images, where the maps are fine enough."""
 _SPREAD = 0.8
 """Standard deviation of a map's vectors of length 1, as found with several networks and folders."""
 
@@ -91,11 +95,17 @@ def prepared_patches(
     seed: int,
     device: str,
 ) -> PatchFeatures:
-    """Return the patches of these features, on the grid of their second finest map."""
+    """Return the patches of these features, on a grid of every eighth pixel, at least 16 x 16.
+
+    It is never finer than the finest map.
+    """
     with torch.inference_mode():
         maps = features.maps(torch.zeros(1, *sample_shape, device=device))
-    finest_first = sorted((tuple(one.shape[-2:]) for one in maps), reverse=True)
-    rows, columns = finest_first[min(1, len(maps) - 1)]
+    finest = max(tuple(one.shape[-2:]) for one in maps)
+    rows, columns = (
+        min(most, max(side // _STRIDE, _LEAST_SIDE))
+        for most, side in zip(finest, sample_shape[1:], strict=True)
+    )
     before = sum(one.shape[1] for one in maps)
     projection = None
     if before > most_dimensions:

@@ -1,6 +1,6 @@
 """Kill a training at any of its file operations and resume it, many times in one process.
 
-`python -m tests.worker.killed_anywhere FOLDER RUNS MOMENTS` prints one line of JSON per moment.
+`python -m tests.worker.killed_anywhere FOLDER RUNS METHOD=MOMENTS...` prints a line of JSON per moment.
 Each training runs in a forked child, so that torch is imported once; the child ends itself with
 SIGKILL just before its n-th operation on a file.
 """
@@ -13,39 +13,65 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from desktop_app.core import eventlog
-from desktop_app.core.runs import JobState, Run
+from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.worker.training import train
-from tests.runs import dense_spec, losses
+from tests.runs import dense_spec, metrics
 
 _OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 
 
-def main(folder: Path, runs: Path, moments: int) -> None:
-    """Train once without an interruption, then with a kill at each of some moments."""
+PARAMS: dict[str, dict[str, Any]] = {
+    "autoencoder": {"epochs": 4},
+    "vae": {"epochs": 4, "least_steps": 0, "batch_size": 8},
+    "pca": {},
+    "patch_memory": {},
+}
+
+
+def main(folder: Path, runs: Path, wishes: dict[str, int]) -> None:
+    """Train each method without an interruption, then with a kill at each of some moments."""
     eventlog._PAUSE = 0.0  # every step is written: as many moments as there can be
-    train(Run.create(runs / "first", _spec(folder)))  # imports all there is to import
-    whole = Run.create(runs / "whole", _spec(folder))
-    operations = _counted(lambda: train(whole), runs / "count")
-    for number in range(moments):
-        moment = 1 + number * (operations - 1) // max(moments - 1, 1)
-        run = Run.create(runs / f"killed-{moment}", _spec(folder))
-        signal_number = _in_child(lambda run=run, moment=moment: _killed(run, moment))
-        readable = _readable(run)
-        _in_child(lambda run=run: train(run))
-        told = {
-            "moment": moment,
-            "killed": signal_number == signal.SIGKILL,
-            "readable": readable,
-            "state": str(run.state()),
-            "same": losses(run) == losses(whole),
-            "trained": (run.path / "method").is_dir(),
-        }
-        print(json.dumps(told), flush=True)
+    for method, moments in wishes.items():
+        train(Run.create(runs / method / "first", _spec(folder, method)))  # imports all there is
+        whole = Run.create(runs / method / "whole", _spec(folder, method))
+        operations = _counted(lambda whole=whole: train(whole), runs / method / "count")
+        for number in range(moments):
+            moment = 1 + number * (operations - 1) // max(moments - 1, 1)
+            run = Run.create(runs / method / f"killed-{moment}", _spec(folder, method))
+            print(json.dumps({"method": method} | _outcome(run, whole, moment)), flush=True)
 
 
-def _spec(folder: Path) -> Any:
-    return dense_spec(folder, checkpoint_seconds=0.0, params={"epochs": 4})
+def _outcome(run: Run, whole: Run, moment: int) -> dict[str, Any]:
+    """Kill a training at a moment, resume it, and compare it with the uninterrupted one."""
+    signal_number = _in_child(lambda: _killed(run, moment))
+    readable = _readable(run)
+    _in_child(lambda: train(run))
+    return {
+        "moment": moment,
+        "killed": signal_number == signal.SIGKILL,
+        "readable": readable,
+        "state": str(run.state()),
+        "same": metrics(run) == metrics(whole),
+        "trained": _same_state(run, whole),
+    }
+
+
+def _same_state(run: Run, whole: Run) -> bool:
+    first, second = run.trained_state(), whole.trained_state()
+    return first.arrays.keys() == second.arrays.keys() and all(
+        np.array_equal(array, second.arrays[name], equal_nan=array.dtype.kind == "f")
+        for name, array in first.arrays.items()
+    )
+
+
+def _spec(folder: Path, method: str) -> JobSpec:
+    spec = dense_spec(folder, method=method, checkpoint_seconds=0.0)
+    if method == "autoencoder":
+        return spec.model_copy(update={"params": spec.params | PARAMS[method]})
+    return spec.model_copy(update={"params": PARAMS[method]})
 
 
 def _readable(run: Run) -> str:
@@ -110,4 +136,5 @@ def _in_child(act: Callable[[], object]) -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    pairs = [word.split("=") for word in sys.argv[3:]]
+    main(Path(sys.argv[1]), Path(sys.argv[2]), {name: int(count) for name, count in pairs})

@@ -12,9 +12,10 @@ def test_a_training_killed_at_any_file_operation_resumes_with_the_same_losses(
     image_folder: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "tests.worker.killed_anywhere"]
+    wishes = ["autoencoder=12", "vae=4", "pca=5", "patch_memory=5"]
 
     done = subprocess.run(
-        [*command, str(image_folder), str(tmp_path / "runs"), "16"],
+        [*command, str(image_folder), str(tmp_path / "runs"), *wishes],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -22,7 +23,7 @@ def test_a_training_killed_at_any_file_operation_resumes_with_the_same_losses(
     )
 
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(told) == 16, done.stderr
+    assert len(told) == 26, done.stderr
     expected = {
         "killed": True,
         "readable": "",
@@ -30,4 +31,4 @@ def test_a_training_killed_at_any_file_operation_resumes_with_the_same_losses(
         "same": True,
         "trained": True,
     }
-    assert [one | expected for one in told] == told
+    assert [one for one in told if one | expected != one] == []

@@ -158,7 +158,7 @@ class Measures(QWidget):
         self._logarithmic = named(
             QToolButton(), tr("Logarithmic counts"), tr("Show few images beside many")
         )
-        self._logarithmic.setText(tr("Log"))
+        self._logarithmic.setText(tr("Log scale"))
         self._logarithmic.setCheckable(True)
         self._logarithmic.toggled.connect(self.histogram.set_logarithmic)
         self._flagged_text = ElidedLabel("", Qt.TextElideMode.ElideRight)

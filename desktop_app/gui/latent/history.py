@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_app.core.projection import principal_plane
+from desktop_app.gui.i18n import tr
 from desktop_app.gui.jobs import Job
 from desktop_app.gui.latent.decode import aligned
 from desktop_app.gui.session import Session
@@ -166,7 +167,9 @@ def _read(path: Path) -> _Placed | None:
         with np.load(path, allow_pickle=False) as arrays:
             latents, ids = arrays["latents"], arrays["ids"]
     except (OSError, ValueError, KeyError) as problem:
-        raise InvalidInput(f"The snapshot '{path.name}' cannot be read: {problem}.") from problem
+        raise InvalidInput(
+            tr("The snapshot '{name}' cannot be read: {reason}.", name=path.name, reason=problem)
+        ) from problem
     if latents.ndim != 2 or len(latents) < 2 or not np.isfinite(latents).all():
         return None
     plane = principal_plane(latents)

@@ -279,7 +279,9 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
     def export_png(self, path: Path, scale: float = 2.0) -> None:
         """Write the map as it is on screen to a PNG file; raises OSError where that fails."""
         if not self.image(scale).save(str(path)):
-            raise OSError(f"The map could not be written to {path}.")
+            raise OSError(
+                tr("The picture cannot be written to '{path}': choose another place.", path=path)
+            )
 
     # events
 

@@ -173,8 +173,12 @@ class ImageCard(QWidget):
             return
         score = float(result.scores[row])
         sentence = reference_of(self._session).sentence(score)
-        words = tr("Score {score}", score=f"{score:.4g}")
-        self._standing.setText(f"{words}: {sentence}" if sentence else words)
+        words = f"{score:.4g}"
+        self._standing.setText(
+            tr("Score {score}: {sentence}", score=words, sentence=sentence)
+            if sentence
+            else tr("Score {score}", score=words)
+        )
 
     def _find_neighbours(self, row: int) -> None:
         result = self._session.result

@@ -45,7 +45,7 @@ class CurveTools(QWidget):
                 Segment("elapsed", tr("Time"), tip=tr("Over time, pauses not counted")),
             ],
         )
-        self._log = _switch(tr("Log"), tr("Logarithmic vertical axis"))
+        self._log = _switch(tr("Log scale"), tr("Logarithmic vertical axis"))
         self._robust = _switch(
             tr("Zoom to bulk"),
             tr("Show the range of nearly all values; outliers lie beyond, none is removed"),
