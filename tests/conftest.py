@@ -142,7 +142,7 @@ def no_leftovers(request: pytest.FixtureRequest, loupe_home: Path) -> Iterator[N
     )
     for child in _children() - processes:
         child.kill()
-    if left and "may_leave" not in request.keywords:
+    if left:
         pytest.fail("Left behind: " + ", ".join(sorted(left)))
 
 

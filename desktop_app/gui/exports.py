@@ -41,9 +41,7 @@ def snapshot(
 ) -> Snapshot:
     """Note what is known of these rows now. Raises InvalidInput while no folder is open."""
     if session.folder is None:
-        raise InvalidInput(
-            tr("No folder is open, so there is nothing to export. Open a folder.")
-        )
+        raise InvalidInput(tr("No folder is open, so there is nothing to export. Open a folder."))
     return Snapshot(
         root=session.folder.root,
         table=session.table,

@@ -42,7 +42,7 @@ class ParameterRow(QWidget):
     def __init__(self, field: Mapping[str, Any], texts: Mapping[str, str], runs: RunChoices):
         super().__init__()
         name = str(field["name"])
-        words = texts.get(name) or str(field.get("label") or "") or _common(name)
+        words = texts.get(name) or str(field.get("label") or "") or common_label(name)
         self.words = words or spoken(name)
         self.explanation = texts.get(f"{name}.help") or _common_help(str(field["help"]))
         self.default = field.get("default")
@@ -268,7 +268,7 @@ class ParameterForm(QWidget):
             self.valid_changed.emit(valid)
 
 
-def _common(name: str) -> str:
+def common_label(name: str) -> str:
     """Return the label of a parameter that every trained method has."""
     return {
         "epochs": tr("Epochs"),

@@ -75,7 +75,10 @@ def _schema() -> list[dict[str, Any]]:
             tr("Threads of a worker; 0 leaves one core free."),
         ),
         _count(
-            "decoding_threads", tr("Decoding threads"), (1, 64, 2), tr("Threads that decode images.")
+            "decoding_threads",
+            tr("Decoding threads"),
+            (1, 64, 2),
+            tr("Threads that decode images."),
         ),
     ]
 

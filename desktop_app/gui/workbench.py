@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 _SIZE = (1440, 900)
 _LAYOUT_VERSION = 1
 _DOCK_WIDTHS = {"library": 250, "method": 340}
+_DOCK_HEIGHTS = {"library": 540, "runs": 260}
 
 
 class Workbench(QMainWindow):
@@ -403,6 +404,8 @@ class Workbench(QMainWindow):
     def _fit_docks(self) -> None:
         widths = {self._docks[name]: width for name, width in _DOCK_WIDTHS.items()}
         self.resizeDocks(list(widths), list(widths.values()), Qt.Orientation.Horizontal)
+        heights = {self._docks[name]: height for name, height in _DOCK_HEIGHTS.items()}
+        self.resizeDocks(list(heights), list(heights.values()), Qt.Orientation.Vertical)
 
     def _show_job(self, job: Job) -> None:
         if job.result is None:

@@ -109,8 +109,9 @@ class Coreset:
         self._wake()
         size = min(_POOL, len(self._points))
         nearest, pool = self._distances.topk(size)  # (P,), farthest first
-        outside = max(float(nearest[-1]), self._mark) if size < len(self._points) else 0.0
-        enough = max(outside * (1 - self._slack) ** 2, self._nothing)
+        outside = float(nearest[-1]) if size < len(self._points) else 0.0
+        # Those at or below the mark sleep: their distance may be less than it says.
+        enough = max(outside * (1 - self._slack) ** 2, self._mark, self._nothing)
         apart = self._squared_distances_within(pool).cpu().numpy()  # (P, P)
         places = _farthest_first(
             nearest.cpu().numpy(), apart, min(wanted, _MOST_PER_ROUND), enough, self._nothing

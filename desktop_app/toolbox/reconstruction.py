@@ -3,9 +3,9 @@
 Two scales are offered. `ReconstructionScores` is the plain squared error. `CalibratedScores` knows
 how large the error usually is at each pixel, counts part of the distance from the mean image (an
 image can be rebuilt well and still be unlike all others), and ranks an image by its worst spot.
-On five folders of photographs at 64 pixels, 128 principal components reach a mean image AUROC of .81
-with the plain error and of .85 with the calibrated one; the distance from the mean image reaches .80.
-No folder falls behind that by more than .005, with the plain error by up to .05.
+On five folders of photographs at 64 pixels, 128 principal components reach a mean image AUROC of
+.81 with the plain error and of .85 with the calibrated one; the distance from the mean image
+reaches .80. No folder falls behind that by more than .005, with the plain error by up to .05.
 
 Shapes: N images, C channels, H rows, W columns.
 """

@@ -15,7 +15,8 @@ def test_the_table_names_every_protocol_of_the_module() -> None:
         if kind.__module__ == capabilities.__name__
     }
 
-    assert set(CAPABILITIES.values()) == protocols
+    # Inspects is a faster way to two capabilities, not one that the window offers.
+    assert set(CAPABILITIES.values()) == protocols - {capabilities.Inspects}
     for name, kind in CAPABILITIES.items():
         assert name == re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 

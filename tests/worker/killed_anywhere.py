@@ -1,6 +1,6 @@
 """Kill a training at any of its file operations and resume it, many times in one process.
 
-`python -m tests.worker.killed_anywhere FOLDER RUNS METHOD=MOMENTS...` prints a line of JSON per moment.
+`python -m tests.worker.killed_anywhere FOLDER RUNS METHOD=MOMENTS...` prints JSON, a line a moment.
 Each training runs in a forked child, so that torch is imported once; the child ends itself with
 SIGKILL just before its n-th operation on a file.
 """

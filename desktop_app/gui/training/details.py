@@ -1,6 +1,7 @@
 """What was asked of a run, as a table: enough to do it again."""
 
 from desktop_app.core.runs import JobSpec, Run
+from desktop_app.gui.form import common_label
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.wording import moment, spoken
 from desktop_app.sdk.views import Table
@@ -9,15 +10,17 @@ from desktop_app.sdk.views import Table
 def details(run: Run, spec: JobSpec) -> Table:
     """Return parameters, data and origin of a run."""
     colours = {0: tr("Auto"), 1: tr("Grey"), 3: "RGB"}
+    devices = {"auto": tr("Auto"), "cpu": "CPU", "cuda": "GPU"}
+    splits = {"train": tr("train"), "validation": tr("validation"), "test": tr("test")}
     rows = [
         (tr("Method"), spec.method),
         (tr("Folder"), spec.folder),
-        (tr("Images"), spec.split or tr("As the folder says")),
+        (tr("Images"), splits.get(spec.split or "", spec.split) or tr("As the folder says")),
         (tr("Image size"), tr("{n} × {n} pixels", n=spec.image_size)),
         (tr("Colour"), colours[spec.channels]),
-        (tr("Device"), spec.device),
+        (tr("Device"), devices.get(spec.device, spec.device)),
         (tr("Seed"), str(spec.seed)),
-        *((spoken(name), str(value)) for name, value in spec.params.items()),
+        *((common_label(name) or spoken(name), str(value)) for name, value in spec.params.items()),
         (tr("Started"), moment(spec.created)),
         (tr("Loupe"), spec.loupe),
         (tr("Run folder"), str(run.path)),

@@ -1,0 +1,247 @@
+"""The patch memory scores what it never saw, localises it, and needs nothing but its state."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torchvision import models
+
+from desktop_app.sdk.data import ArrayDataset, as_images
+from desktop_app.sdk.errors import InvalidInput, MissingCapability
+from desktop_app.sdk.events import Metrics, Note
+from desktop_app.sdk.views import Curve, ImageGrid, Table
+from desktop_app.toolbox.networks import ConvEncoder
+from desktop_app.toolbox.torch_method import TorchMethod
+from plugins.patch_memory import patch_memory
+from plugins.patch_memory.patch_memory import PatchMemory, PatchMemoryParams
+from plugins.pca.pca import PCA
+from plugins.vae.vae import VAE, VAEParams
+
+Pixels = NDArray[np.uint8]
+SMALL = {"filters": 8, "coreset_least": 60, "coreset_limit": 300, "batch_size": 8}
+
+
+def stripes(count: int, *, size: int = 48, channels: int = 3, seed: int = 0) -> Pixels:
+    """Return striped images, each shifted and a little noisy."""
+    random = np.random.default_rng(seed)
+    phase = random.uniform(0, 8, (count, 1, 1, 1))
+    wave = np.sin((np.arange(size) + phase) * 2 * np.pi / 8) * np.ones((1, channels, size, 1))
+    images = 128 + 60 * wave + random.normal(0, 4, (count, channels, size, size))
+    return np.clip(images, 0, 255).astype(np.uint8)
+
+
+def scratched(pixels: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
+    """Return the images with a grey square in each, and the masks of the squares."""
+    random, copies = np.random.default_rng(1), pixels.copy()
+    masks = np.zeros((len(pixels), *pixels.shape[2:]), bool)
+    for image, mask in zip(copies, masks, strict=True):
+        row, column = random.integers(8, pixels.shape[2] - 16, 2)
+        image[:, row : row + 8, column : column + 8] = 128
+        mask[row : row + 8, column : column + 8] = True
+    return copies, masks
+
+
+def fitted(pixels: Pixels, **values: object) -> PatchMemory:
+    method = PatchMemory(PatchMemoryParams.parse({**SMALL, **values}))
+    for _ in method.fit(ArrayDataset(pixels)):
+        pass
+    return method
+
+
+def weight_file(folder: Path) -> Path:
+    torch.manual_seed(0)
+    network = models.squeezenet1_1(weights=None)
+    torch.save(network.half().state_dict(), folder / "squeezenet.pth")
+    return folder / "squeezenet.pth"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_was_never_seen_scores_higher_and_is_found(channels: int) -> None:
+    method = fitted(stripes(30, channels=channels))
+    good = stripes(10, channels=channels, seed=5)
+    bad, masks = scratched(good)
+
+    scores, maps = method.inspect(as_images(np.concatenate([good, bad])))
+
+    assert scores[:10].max() < scores[10:].min()
+    assert maps.shape == (20, 48, 48)
+    assert maps[10:][masks].mean() > 1.5 * maps[10:][~masks].mean()
+
+
+def test_a_remembered_image_scores_nearly_nothing() -> None:
+    pixels = stripes(6)
+    method = fitted(pixels, coreset_least=5000, coreset_limit=5000)
+
+    assert method.score(as_images(pixels)).max() < 0.02
+
+
+def test_the_score_is_the_mean_of_the_largest_distances() -> None:
+    method = fitted(stripes(12), top_share=0.0, neighbours=2)
+    images = as_images(scratched(stripes(3, seed=9))[0])
+    patches = method._patches.of(torch.from_numpy(images)).flatten(1, 2)
+    memory = method._memory.points
+
+    expected = torch.cdist(patches, memory).topk(2, largest=False).values.mean(2).amax(1)
+
+    np.testing.assert_allclose(method.score(images), expected.numpy(), rtol=1e-3)
+
+
+def test_reweighting_follows_equation_7() -> None:
+    images = as_images(scratched(stripes(3, seed=9))[0])
+    plain, weighted = (fitted(stripes(12), top_share=0.0, reweight=on) for on in (False, True))
+    memory = plain._memory.points
+    patches = plain._patches.of(torch.from_numpy(images)).flatten(1, 2)
+    for number, score in enumerate(plain.score(images)):
+        distances = torch.cdist(patches[number], memory)
+        place = int(distances.amin(1).argmax())
+        nearest = int(distances[place].argmin())
+        around = torch.cdist(memory[nearest][None], memory)[0].topk(9, largest=False).indices
+        exponentials = distances[place][around].exp()
+        weight = 1 - float(distances[place, nearest].exp() / exponentials.sum())
+        assert weighted.score(images[number : number + 1])[0] == pytest.approx(
+            score * weight, rel=1e-3
+        )
+
+
+def test_weights_are_reported_and_the_state_needs_no_file(tmp_path: Path) -> None:
+    path = weight_file(tmp_path)
+    method = PatchMemory(PatchMemoryParams.parse({**SMALL, "weights": str(path)}))
+    events = list(method.fit(ArrayDataset(stripes(8))))
+    path.unlink()
+
+    again = PatchMemory(method.params)
+    again.restore(method.state())
+
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert len(notes) == 1
+    assert "squeezenet1_1, imported from 'squeezenet.pth'" in notes[0]
+    images = as_images(stripes(4, seed=3))
+    np.testing.assert_array_equal(again.score(images), method.score(images))
+    stored = [a for name, a in method.state().arrays.items() if "features.0.weight" in name]
+    assert [array.dtype for array in stored] == [np.float16]
+    table = method.views()[0]
+    assert isinstance(table, Table)
+    assert ("architecture", "squeezenet1_1") in table.rows
+
+
+def test_an_encoder_trained_here_gives_features_and_is_kept() -> None:
+    vae = VAE(VAEParams(epochs=1, least_steps=4, batch_size=8))
+    pixels = stripes(12, size=32)
+    for _ in vae.fit(ArrayDataset(pixels)):
+        pass
+    method = PatchMemory(PatchMemoryParams.parse({**SMALL, "encoder": "run"}))
+    method.attach_run("encoder", vae)
+    events = list(method.fit(ArrayDataset(pixels)))
+
+    again = PatchMemory(method.params)  # nothing is attached: the run may be gone
+    again.restore(method.state())
+
+    assert any("trained here" in event.text for event in events if isinstance(event, Note))
+    images = as_images(scratched(pixels)[0])
+    np.testing.assert_array_equal(again.localize(images), method.localize(images))
+
+
+def test_a_method_without_convolutions_is_refused_as_encoder() -> None:
+    pca = PCA()
+    for _ in pca.fit(ArrayDataset(stripes(6, size=16))):
+        pass
+    with pytest.raises(MissingCapability, match="convolutional encoder"):
+        PatchMemory().attach_run("encoder", pca)
+
+
+def test_an_interrupted_training_ends_with_the_same_events_and_memory() -> None:
+    data = ArrayDataset(stripes(20))
+    params = PatchMemoryParams.parse({**SMALL, "coreset_limit": 1500, "coreset_least": 1500})
+    whole = PatchMemory(params, seed=3)
+    expected = [event for event in whole.fit(data) if isinstance(event, Metrics)]
+    for stop in range(1, len(expected)):
+        first, second = PatchMemory(params, seed=3), PatchMemory(params, seed=3)
+        for event in first.fit(data):
+            if isinstance(event, Metrics) and event.step == stop:
+                break
+        second.restore(first.state())
+
+        rest = [event for event in second.fit(data) if isinstance(event, Metrics)]
+
+        assert rest == expected[stop:]
+        np.testing.assert_array_equal(
+            second.state().arrays["memory"], whole.state().arrays["memory"]
+        )
+
+
+def test_progress_rises_to_one_and_the_covering_radius_falls() -> None:
+    method = PatchMemory(PatchMemoryParams.parse({**SMALL, "coreset_limit": 2000}))
+    events = [e for e in method.fit(ArrayDataset(stripes(20))) if isinstance(e, Metrics)]
+    progress = [event.progress for event in events]
+    radii = [e.values["covering_radius"] for e in events if "covering_radius" in e.values]
+
+    assert progress == sorted(progress)
+    assert progress[-1] == 1.0
+    assert radii == sorted(radii, reverse=True)
+    kinds = [type(view) for view in method.views()]
+    assert kinds == [Table, Curve, ImageGrid]
+
+
+def test_the_candidates_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_memory, "_MOST_CANDIDATES", 100)
+    method = PatchMemory(PatchMemoryParams.parse(SMALL))
+    events = [e for e in method.fit(ArrayDataset(stripes(30))) if isinstance(e, Metrics)]
+
+    gathered = [event.values["patches"] for event in events if "patches" in event.values]
+    assert gathered[-1] == 90  # three of each image
+    assert len(method.state().arrays["memory"]) <= 90
+
+
+@pytest.mark.parametrize("size", [16, 33, 130])
+def test_small_and_odd_images_are_taken(size: int) -> None:
+    method = fitted(stripes(5, size=size, channels=1))
+    scores, maps = method.inspect(as_images(stripes(2, size=size, channels=1, seed=1)))
+
+    assert np.isfinite(scores).all()
+    assert maps.shape == (2, size, size)
+
+
+def test_scoring_before_training_and_other_sizes_are_told() -> None:
+    with pytest.raises(InvalidInput, match="Nothing is remembered yet"):
+        PatchMemory().score(as_images(stripes(1)))
+    with pytest.raises(InvalidInput, match="was trained on images of shape"):
+        fitted(stripes(5)).score(as_images(stripes(1, size=64)))
+
+
+def test_an_encoder_is_found_by_name_or_by_its_convolutions() -> None:
+    class Other(TorchMethod[VAEParams]):
+        card = VAE.card
+
+        def build(self, sample_shape: tuple[int, int, int]) -> None:
+            self.body = ConvEncoder(sample_shape, 4, nodes=16)
+
+        def learn(self, data: object) -> object:  # type: ignore[override]
+            return iter(())
+
+    other = Other(VAEParams())
+    list(other.fit(ArrayDataset(stripes(4, size=32))))
+    method = PatchMemory()
+
+    method.attach_run("encoder", other)
+
+    assert method._encoder is not None
+
+
+@pytest.mark.shared
+def test_the_real_backbone_finds_broken_cookies(shared_data: Path) -> None:
+    def read(folder: str) -> Pixels:
+        paths = sorted((shared_data / "aws_cookies" / folder).iterdir())
+        opened = [Image.open(path).convert("RGB").resize((224, 224)) for path in paths]
+        return np.stack([np.asarray(image).transpose(2, 0, 1) for image in opened])
+
+    weights = shared_data / "weights" / "mobilenet_v2_qat_fp16_tv.pth"
+    method = PatchMemory(PatchMemoryParams(weights=str(weights), coreset_limit=5000))
+    for _ in method.fit(ArrayDataset(read("train/good"))):
+        pass
+
+    good, broken = (method.score(as_images(read(f"test/{kind}"))) for kind in ("good", "broken"))
+
+    assert (broken[:, None] > good[None]).mean() > 0.97
