@@ -220,7 +220,7 @@ def test_the_map_is_exported_larger_than_it_is_shown(canvas: PointCanvas, tmp_pa
     canvas.export_png(path, scale=2)
     image = QImage(str(path))
     assert image.width() == pytest.approx(2 * canvas.image().width(), abs=2)
-    with pytest.raises(OSError, match="could not be written"):
+    with pytest.raises(OSError, match="cannot be written"):
         canvas.export_png(tmp_path / "no folder" / "map.png")
 
 
