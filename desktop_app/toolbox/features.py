@@ -18,7 +18,7 @@ from desktop_app.sdk.errors import InvalidInput, InvalidParameter, MissingCapabi
 from desktop_app.sdk.method import Method, State
 from desktop_app.sdk.params import Params, param
 from desktop_app.toolbox.backbones import Backbone, loaded_backbone, rebuilt_backbone
-from desktop_app.toolbox.filters import FilterBank, learned_filters
+from desktop_app.toolbox.filters import STATISTICS, FilterBank, learned_filters
 from desktop_app.toolbox.portable import PortableNetwork, portable
 from desktop_app.toolbox.weights import MatchReport, read_weights
 
@@ -64,6 +64,11 @@ class Features:
 
     network: FeatureNetwork
     report: MatchReport
+
+    @property
+    def plain_channels(self) -> int:
+        """Channels at the end of each map that are measures of their own, not directions."""
+        return STATISTICS if isinstance(self.network, FilterBank) else 0
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """Return the maps (N, C_l, H_l, W_l), the finest first, of images (N, C, H, W)."""

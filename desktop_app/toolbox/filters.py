@@ -42,8 +42,8 @@ _KEPT = 0.99
 """Share of the variance that the principal axes keep."""
 _EPSILON = 0.01
 """Added to the variances, as a share of their mean."""
-_STATISTICS_WEIGHT = 4.0
-"""Of brightness and contrast beside the activations."""
+STATISTICS = 2
+"""Channels at the end of each map: brightness and contrast."""
 
 
 class FilterBank(nn.Module):
@@ -56,7 +56,7 @@ class FilterBank(nn.Module):
             self.register_buffer(_flat(name), tensor)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
-        """Return one map (N, K + C + 1, H_l, W_l) per scale of images (N, C, H, W) in [0, 1]."""
+        """Return one map (N, K + 2, H_l, W_l) per scale of images (N, C, H, W) in [0, 1]."""
         maps = []
         for scale in _scales_of(images):
             small = F.avg_pool2d(images, scale) if scale > 1 else images
@@ -74,7 +74,7 @@ class FilterBank(nn.Module):
         whitened = (patches - self._of("mean", scale)) @ self._of("whitening", scale)  # (N, L, R)
         distances: Tensor = torch.cdist(whitened, self._of("centroids", scale))  # (N, L, K)
         triangle = (distances.mean(2, keepdim=True) - distances).clamp_min(0)
-        values = torch.cat([triangle, _STATISTICS_WEIGHT * statistics], dim=2).transpose(1, 2)
+        values = torch.cat([triangle, statistics], dim=2).transpose(1, 2)
         rows, columns = (-(-side // _STRIDE) for side in images.shape[-2:])
         activations: Tensor = values.reshape(len(images), -1, rows, columns)
         return activations

@@ -6,27 +6,35 @@ https://arxiv.org/abs/2106.08265
 Each map is averaged over its neighbourhood, brought to one grid and scaled to vectors of length 1,
 so that no layer drowns the others and contrast does not matter; then they are stacked. Very long
 vectors are projected at random onto fewer dimensions, which keeps distances (Johnson &
-Lindenstrauss, 1984). Two more numbers say where the patch lies.
+Lindenstrauss, 1984). They can be whitened, so that faint directions count as well. Two more numbers
+say where the patch lies.
 
 Shapes: N images, C_l H_l W_l of a map, H W of the grid, D dimensions of a patch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.method import State
 from desktop_app.toolbox.features import Features, restored_features
 from desktop_app.toolbox.inference import require_shape
+from desktop_app.toolbox.training import to_device
 
-_PROJECTION = "projection"
+_MIXING = "mixing"
 _STRIDE = 8
 """Pixels from patch to patch."""
+_IMAGES = 256
+_SAMPLE = 20_000
+"""Images and patches that whitening is learned from."""
+_FAINT = 1e-3
+"""Added to variances, as a share of their mean: below it is nothing but noise."""
 _LEAST_SIDE = 16
 """Patches along a side of small images, where the maps are fine enough."""
 _SPREAD = 0.8
@@ -45,8 +53,8 @@ class PatchFeatures:
     """Side, in map pixels, of the square that is averaged."""
     position: float
     """Weight of the place beside what is seen there."""
-    projection: Tensor | None
-    """(dimensions of all maps, fewer), or None where the vectors are short enough."""
+    mixing: Tensor | None
+    """(dimensions of all maps, D - 2): projection and whitening, or None where there is neither."""
     dimensions: int
     """D."""
 
@@ -61,19 +69,26 @@ class PatchFeatures:
         Raises InvalidInput for images of another shape.
         """
         require_shape(images, self.sample_shape)
-        maps = self.features.maps(images)
-        patches = patch_grid(maps, self.grid, self.neighbourhood)
-        if self.projection is not None:
-            patches = patches @ self.projection
-        weight = self.position * _SPREAD * len(maps) ** 0.5
-        return torch.cat([patches, weight * _places(patches)], dim=3)
+        patches = self.seen(images)
+        if self.mixing is not None:
+            patches = patches @ self.mixing
+        return torch.cat([patches, self.position * _places(patches)], dim=3)
+
+    def seen(self, images: Tensor) -> Tensor:
+        """Return what the maps show (N, H, W, dimensions of all maps), not mixed, without place."""
+        return patch_grid(
+            self.features.maps(images),
+            self.grid,
+            self.neighbourhood,
+            plain=self.features.plain_channels,
+        )
 
     def state(self) -> State:
         """Return everything `restored_patches` needs."""
         state = self.features.state()
         arrays = dict(state.arrays)
-        if self.projection is not None:
-            arrays[_PROJECTION] = self.projection.cpu().numpy().copy()
+        if self.mixing is not None:
+            arrays[_MIXING] = self.mixing.cpu().numpy().copy()
         values = {
             "sample_shape": list(self.sample_shape),
             "grid": list(self.grid),
@@ -87,44 +102,51 @@ class PatchFeatures:
 
 def prepared_patches(
     features: Features,
-    sample_shape: tuple[int, int, int],
+    data: Dataset,
     *,
     neighbourhood: int,
     position: float,
+    whitening: float,
     most_dimensions: int,
     seed: int,
     device: str,
 ) -> PatchFeatures:
     """Return the patches of these features, on a grid of every eighth pixel, at least 16 x 16.
 
-    It is never finer than the finest map.
+    The grid is never finer than the finest map. `whitening` 0 leaves the variances of the patches
+    as they are, 1 makes them all equal. `position` 1 lets places spread as widely as what is seen.
     """
     with torch.inference_mode():
-        maps = features.maps(torch.zeros(1, *sample_shape, device=device))
+        maps = features.maps(torch.zeros(1, *data.sample_shape, device=device))
     finest = max(tuple(one.shape[-2:]) for one in maps)
     rows, columns = (
         min(most, max(side // _STRIDE, _LEAST_SIDE))
-        for most, side in zip(finest, sample_shape[1:], strict=True)
+        for most, side in zip(finest, data.sample_shape[1:], strict=True)
     )
     before = sum(one.shape[1] for one in maps)
-    projection = None
-    if before > most_dimensions:
-        projection = _random_projection(before, most_dimensions, seed).to(device)
-    return PatchFeatures(
+    spread = _SPREAD * len(maps) ** 0.5
+    patches = PatchFeatures(
         features=features,
-        sample_shape=sample_shape,
+        sample_shape=data.sample_shape,
         grid=(rows, columns),
         neighbourhood=neighbourhood,
-        position=position,
-        projection=projection,
-        dimensions=min(before, most_dimensions) + 2,
+        position=position * spread,
+        mixing=None,
+        dimensions=before + 2,
     )
+    mixing = None
+    if before > most_dimensions:
+        mixing = _random_projection(before, most_dimensions, seed).to(device)
+    if whitening:
+        mixing = _whitened(_sample(patches, data, seed, device), mixing, whitening, spread)
+    dimensions = min(before, most_dimensions) + 2
+    return replace(patches, mixing=mixing, dimensions=dimensions)
 
 
 def restored_patches(state: State, device: str) -> PatchFeatures:
     """Return the patches of a state. Raises InvalidInput when it is incomplete."""
     values, arrays = state.values, dict(state.arrays)
-    projection = arrays.pop(_PROJECTION, None)
+    mixing = arrays.pop(_MIXING, None)
     try:
         channels, height, width = values["sample_shape"]
         rows, columns = values["grid"]
@@ -134,20 +156,27 @@ def restored_patches(state: State, device: str) -> PatchFeatures:
             grid=(rows, columns),
             neighbourhood=values["neighbourhood"],
             position=values["position"],
-            projection=None if projection is None else torch.tensor(projection, device=device),
+            mixing=None if mixing is None else torch.tensor(mixing, device=device),
             dimensions=values["dimensions"],
         )
     except KeyError as missing:
         raise InvalidInput(f"The saved state of the patch features lacks {missing}.") from None
 
 
-def patch_grid(maps: Sequence[Tensor], grid: tuple[int, int], neighbourhood: int = 3) -> Tensor:
+def patch_grid(
+    maps: Sequence[Tensor], grid: tuple[int, int], neighbourhood: int = 3, plain: int = 0
+) -> Tensor:
     """Return patches (N, H, W, D) on a grid (H, W), each map averaged over its neighbourhood.
 
-    The part of a patch that comes from one map has length 1.
+    The part of a patch that comes from one map has length 1, but for its last `plain` channels,
+    which stay as they are.
     """
-    aligned = [_aligned(_averaged(one, neighbourhood), grid) for one in maps]
-    return torch.cat([F.normalize(one, dim=1) for one in aligned], dim=1).permute(0, 2, 3, 1)
+    parts: list[Tensor] = []
+    for one in maps:
+        aligned = _aligned(_averaged(one, neighbourhood), grid)
+        directions = aligned.shape[1] - plain
+        parts += [F.normalize(aligned[:, :directions], dim=1), aligned[:, directions:]]
+    return torch.cat(parts, dim=1).permute(0, 2, 3, 1)
 
 
 def _places(patches: Tensor) -> Tensor:
@@ -173,6 +202,32 @@ def _aligned(one: Tensor, grid: tuple[int, int]) -> Tensor:
     if one.shape[-2] >= grid[0] and one.shape[-1] >= grid[1]:
         return F.adaptive_avg_pool2d(one, grid)
     return F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
+
+
+def _sample(patches: PatchFeatures, data: Dataset, seed: int, device: str) -> Tensor:
+    """Return patches (n, dimensions of all maps) from random places of evenly spread images."""
+    rows = np.unique(np.linspace(0, len(data) - 1, min(_IMAGES, len(data))).astype(np.int64))
+    generator = np.random.default_rng(seed)
+    per_image = min(patches.places, -(-_SAMPLE // len(rows)))
+    found = []
+    for row in rows:
+        image = to_device(data.pixels(slice(int(row), int(row) + 1)), device)
+        places = torch.from_numpy(generator.permutation(patches.places)[:per_image])
+        with torch.inference_mode():
+            found.append(patches.seen(image).flatten(0, 2)[places.to(device)])
+    return torch.cat(found)
+
+
+def _whitened(sample: Tensor, mixing: Tensor | None, power: float, spread: float) -> Tensor:
+    """Return a mixing whose outputs have variances e^(1 - power) and `spread` in all."""
+    mixed = sample if mixing is None else sample @ mixing
+    variances, axes = torch.linalg.eigh(torch.cov(mixed.T).double())
+    variances = variances.clamp_min(0)
+    variances = variances + _FAINT * variances.mean()
+    matrix = axes * variances.pow(-power / 2)
+    matrix *= spread / variances.pow(1 - power).sum().sqrt()
+    whitening: Tensor = matrix.float().contiguous()
+    return whitening if mixing is None else mixing @ whitening
 
 
 def _random_projection(before: int, after: int, seed: int) -> Tensor:

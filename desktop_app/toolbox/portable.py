@@ -165,7 +165,7 @@ class _Shapes(fx.Interpreter):
 
     def run_node(self, node: fx.Node) -> Any:
         result = super().run_node(node)
-        if isinstance(result, Tensor) and result.ndim == 4 and node.op != "get_attr":
+        if isinstance(result, Tensor) and result.ndim == 4 and node.op.startswith("call"):
             self.maps[node.name] = (result.shape[2], result.shape[3])
         return result
 

@@ -104,7 +104,8 @@ def _number(value: Tensor | float) -> float:
 
 def to_device(pixels: NDArray[np.uint8], device: str) -> Tensor:
     """Return uint8 pixels as float32 in [0, 1] on the device; the bytes travel, not the floats."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).to(device).float().div_(255)
+    writable = np.require(pixels, np.uint8, ["C", "W"])  # torch takes no read-only arrays
+    return torch.from_numpy(writable).to(device).float().div_(255)
 
 
 def descend(loss: Tensor, optimiser: torch.optim.Optimizer, clip: float | None = None) -> None:

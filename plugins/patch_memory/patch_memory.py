@@ -15,7 +15,7 @@ Shapes: N images, C channels, S rows and columns, G patches per image, D dimensi
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -47,6 +47,9 @@ _PROVISIONAL = 2048
 """Patches that stand for the memory before it is chosen."""
 _SMOOTHING = 56
 """Maps are smoothed by a Gaussian of S / 56 pixels: 4 pixels at 224, as in the paper."""
+_FILTER_POSITION = 0.5
+"""Filters repeat across an image more than layers of a network do: their place counts less."""
+_WHITENING = {"none": 0.0, "half": 0.5, "full": 1.0}
 _CROWD = 9
 """Memories b around the nearest one that the weight of a score looks at, as in anomalib."""
 _PATCHES, _CORESET, _CANDIDATES, _MEMORY = "patches/", "coreset/", "candidates", "memory"
@@ -98,6 +101,11 @@ class PatchMemoryParams(FeatureParams):
         low=0.0,
         high=10.0,
         help="Weight of the place of a patch: 0 lets a patch resemble one from anywhere.",
+        advanced=True,
+    )
+    whitening: Literal["auto", "none", "half", "full"] = param(
+        "auto",
+        help="How much faint differences between patches count; auto: half for learned filters.",
         advanced=True,
     )
     top_share: float = param(
@@ -195,11 +203,14 @@ class PatchMemory(Method[PatchMemoryParams]):
             seed=self.seed,
             device=self.device,
         )
+        filters = isinstance(features.network, FilterBank)
+        wish = self.params.whitening
         return prepared_patches(
             features,
-            data.sample_shape,
+            data,
             neighbourhood=self.params.neighbourhood,
-            position=self.params.position,
+            position=self.params.position * (_FILTER_POSITION if filters else 1.0),
+            whitening=_WHITENING[wish] if wish != "auto" else 0.5 * filters,
             most_dimensions=self.params.dimensions,
             seed=self.seed,
             device=self.device,
@@ -320,7 +331,7 @@ class PatchMemory(Method[PatchMemoryParams]):
         parts: list[list[Array]] = []
         with torch.inference_mode():
             for start in range(0, max(len(images), 1), size):
-                some = np.ascontiguousarray(images[start : start + size], dtype=np.float32)
+                some = np.require(images[start : start + size], np.float32, ["C", "W"])
                 answers = answer(patches.of(torch.from_numpy(some).to(self.device)).float())
                 parts.append([part.cpu().numpy() for part in answers])
         return tuple(np.concatenate(column) for column in zip(*parts, strict=True))

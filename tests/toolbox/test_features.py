@@ -146,9 +146,16 @@ def test_patches_have_length_one_per_map() -> None:
     torch.testing.assert_close(lengths, torch.ones_like(lengths))
 
 
-def test_patches_come_back_with_projection_and_place() -> None:
-    options = {"neighbourhood": 3, "position": 1.0, "seed": 0, "device": "cpu"}
-    patches = prepared_patches(bank_features(), SHAPE, most_dimensions=9, **options)
+@pytest.mark.parametrize("whitening", [0.0, 0.5])
+def test_patches_come_back_with_projection_and_place(whitening: float) -> None:
+    options = {
+        "neighbourhood": 3,
+        "position": 1.0,
+        "whitening": whitening,
+        "seed": 0,
+        "device": "cpu",
+    }
+    patches = prepared_patches(bank_features(), images(), most_dimensions=9, **options)
     state = patches.state()
     again = restored_patches(State(state.arrays, json.loads(json.dumps(state.values))), "cpu")
 
@@ -158,7 +165,7 @@ def test_patches_come_back_with_projection_and_place() -> None:
 
 
 def test_images_of_another_size_are_refused() -> None:
-    options = {"neighbourhood": 3, "position": 0.0, "seed": 0, "device": "cpu"}
-    patches = prepared_patches(bank_features(), SHAPE, most_dimensions=99, **options)
+    options = {"neighbourhood": 3, "position": 0.0, "whitening": 0.0, "seed": 0, "device": "cpu"}
+    patches = prepared_patches(bank_features(), images(), most_dimensions=99, **options)
     with pytest.raises(InvalidInput, match="was trained on images of shape"):
         patches.of(torch.rand(1, 3, 48, 48))
