@@ -177,7 +177,11 @@ def _module(source: PluginSource) -> ModuleType:
         raise PluginProblem(f"'{source.location}' is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 

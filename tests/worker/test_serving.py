@@ -137,21 +137,28 @@ def test_only_the_newest_question_of_a_kind_is_answered(
     trained_run: Run, mvtec_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, busy = threading.Event(), threading.Event()
-    usual = serving._Desk._decode
+    usual, received = serving._Desk._decode, []
 
     def slow(desk: Any, header: dict[str, Any], arrays: Arrays) -> Any:
         busy.set()
         go_on.wait(10)
         return usual(desk, header, arrays)
 
+    def counted(connection: Connection) -> Message:
+        message = receive(connection)
+        received.append(message)
+        if len(received) == 7:  # the six before it wait at the desk
+            go_on.set()
+        return message
+
     monkeypatch.setattr(serving._Desk, "_decode", slow)
+    monkeypatch.setattr(serving, "receive", counted)
     window, latents = Window(trained_run, mvtec_folder), np.zeros((1, 4), np.float32)
     window.send("decode", {"latents": latents})
     busy.wait(10)
     for _ in range(5):
         window.send("decode", {"latents": latents})
     window.send("explode")
-    go_on.set()
     answers = [receive(window.connection).header for _ in range(7)]
     window.close()
 

@@ -262,7 +262,9 @@ def it_says_when_it_is_not_trained(method: MethodType) -> None:
 
 def it_never_imports_qt(method: MethodType) -> None:
     """Its module, and those beside it that are loaded, name no Qt: it runs without a window."""
-    package = method.__module__.rpartition(".")[0] or method.__module__
+    package = method.__module__.rpartition(".")[0]
+    if package not in sys.modules:  # a single file: what is loaded beside it is not its own
+        package = method.__module__
     for name, module in sorted(sys.modules.items()):
         beside = name == method.__module__ or name.startswith(f"{package}.")
         if not beside or getattr(module, "__file__", None) is None:
