@@ -43,6 +43,10 @@ class MethodInfo:
     image_size: int = 64
     capabilities: tuple[str, ...] = ()
     parameters: list[dict[str, Any]] = field(default_factory=list)
+    presets: list[dict[str, Any]] = field(default_factory=list)
+    """Name, values, summary and image_size of each."""
+    experiments: list[dict[str, Any]] = field(default_factory=list)
+    """Name, summary and variants of each."""
     plugin: str = ""
     version: str = ""
     source: str = ""
@@ -151,6 +155,8 @@ def _info(kind: type[Method[Any]], source: PluginSource, text: str) -> MethodInf
         image_size=card.image_size,
         capabilities=capabilities_of(kind),
         parameters=parameter_schema(kind.params_type),
+        presets=[asdict(preset) for preset in kind.presets],
+        experiments=[asdict(experiment) for experiment in kind.experiments],
         plugin=source.id,
         version=source.version,
         source=source.kind,

@@ -6,6 +6,7 @@
     run.lock             who works here, while somebody does
     checkpoints/<step>/  where a resumed training starts again
     method/              the trained method
+    attached/<name>/     copies of the trained runs that parameters name
     previews/ latents/   pictures and positions of the probe images, by step
     results/<key>/       scores, latents and maps of one image folder
 
@@ -201,6 +202,11 @@ class Run(JobFolder):
     def method_path(self) -> Path:
         """The trained method."""
         return self.path / "method"
+
+    @property
+    def attached_path(self) -> Path:
+        """Copies of the trained runs that parameters name, a run folder for each."""
+        return self.path / "attached"
 
     @property
     def is_trained(self) -> bool:

@@ -3,7 +3,7 @@
 Shapes: N images, C channels (1 or 3), H rows, W columns.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -42,6 +42,44 @@ class Dataset(Protocol):
 
     def images(self, rows: Rows) -> Images:
         """Return the images of these rows as float32 (n, C, H, W) in [0, 1]."""
+
+
+@runtime_checkable
+class Labelled(Dataset, Protocol):
+    """A data set with labels: given to methods alone that say so with `uses_labels`."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The label of every image, empty where it has none."""
+
+
+@dataclass(frozen=True)
+class LabelledDataset:
+    """A data set and the labels of its images."""
+
+    data: Dataset
+    labels: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """The name of the folder, for messages."""
+        return self.data.name
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of every image."""
+        return self.data.sample_shape
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def pixels(self, rows: Rows) -> Pixels:
+        """Return the images of these rows as uint8 (n, C, H, W)."""
+        return self.data.pixels(rows)
+
+    def images(self, rows: Rows) -> Images:
+        """Return the images of these rows as float32 (n, C, H, W) in [0, 1]."""
+        return self.data.images(rows)
 
 
 @dataclass(frozen=True)

@@ -71,5 +71,22 @@ class Note:
     level: Literal["info", "warning"] = "info"
 
 
-Event = Metrics | Preview | Latents | Picture | Note
+@dataclass(frozen=True)
+class TrivialValue:
+    """A horizontal line on a curve: what the method reaches without having learned anything.
+
+    The host draws it, and warns when the curve stays there: within half a percent of the value for
+    three epochs (`stays="near"`), at or below it, or at or above it.
+    """
+
+    curve: str
+    """The name of a value in Metrics."""
+    value: float
+    meaning: str
+    """Short: "mean image", "chance", "collapse"."""
+    stays: Literal["near", "below", "above"] | None = "near"
+    """When the host warns; None draws the line alone."""
+
+
+Event = Metrics | Preview | Latents | Picture | Note | TrivialValue
 Events = Iterator[Event]

@@ -41,6 +41,32 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """Parameters that suit a kind of images, to choose by name."""
+
+    name: str
+    """Short, such as "28 px" or "Few images"."""
+    values: Mapping[str, Any]
+    """Parameter -> value; all others keep their defaults."""
+    summary: str = ""
+    """One sentence: for which images it is."""
+    image_size: int | None = None
+    """Side S in pixels that belongs to it."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Several runs that differ in a few parameters, to be compared side by side."""
+
+    name: str
+    """Short, such as "Depth"."""
+    summary: str
+    """One sentence: what the comparison shows."""
+    variants: Mapping[str, Mapping[str, Any]]
+    """Name of each run -> parameter -> value."""
+
+
+@dataclass(frozen=True)
 class State:
     """Everything a method needs to go on where it was: never pickled."""
 
@@ -58,6 +84,10 @@ class Method(ABC, Generic[P]):
 
     card: ClassVar[Card]
     params_type: ClassVar[type[Params]]
+    presets: ClassVar[Sequence[Preset]] = ()
+    experiments: ClassVar[Sequence[Experiment]] = ()
+    uses_labels: ClassVar[bool] = False
+    """Whether `fit` is given the labels of the folder, as a Labelled data set."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Note the parameter class that was given in brackets, `Method[ThisParams]`."""
@@ -94,9 +124,10 @@ class Method(ABC, Generic[P]):
         """
 
     def attach_run(self, parameter: str, method: "Method[Any]") -> None:
-        """Take the trained method that a parameter of kind "run" names; called before fit.
+        """Take the trained method that a parameter of kind "run" names.
 
-        Copy what is needed of it: its run folder may be gone when this method is used.
+        Called before `fit`, and before `restore`: the host keeps a copy of the other run inside the
+        run of this method, which therefore needs nothing outside its folder.
         Raises MissingCapability when the method cannot be used for that.
         """
         raise MissingCapability(

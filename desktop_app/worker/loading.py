@@ -1,30 +1,71 @@
-"""From a run folder to a method that can be used, or trained further."""
+"""From a run folder to a method that can be used, or trained further.
 
+A run whose method builds upon another run keeps a copy of it, so that it needs nothing outside its
+folder: `attached/<parameter>/`, a run folder with no more than what the trained method is.
+"""
+
+import shutil
 from pathlib import Path
 from typing import Any
 
+from desktop_app.core.files import replaced
 from desktop_app.core.plugins import find_method
 from desktop_app.core.runs import JobSpec, Run
+from desktop_app.core.states import write_state
 from desktop_app.sdk.errors import MissingCapability, UnreadableRun
 from desktop_app.sdk.method import Method
-from desktop_app.sdk.params import parameter_schema
+from desktop_app.sdk.params import Params, parameter_schema
 from desktop_app.worker.devices import chosen_device
 
 
-def new_method(spec: JobSpec, device: str) -> Method[Any]:
+def new_method(spec: JobSpec, device: str, attached: Path | None = None) -> Method[Any]:
     """Return an untrained method with the parameters of a spec.
 
-    Trained runs that a parameter names are attached. Raises UnknownMethod, InvalidParameter, or
-    UnreadableRun when a named run cannot be used.
+    Trained runs that a parameter names are attached: the copy of each in the folder `attached`
+    where there is one. Raises UnknownMethod, InvalidParameter, or UnreadableRun when a named run
+    cannot be used.
     """
     kind, _ = find_method(spec.method)
     params = kind.params_type.parse(spec.params)
     method = kind(params, seed=spec.seed, device=device)
-    for parameter in parameter_schema(kind.params_type):
-        named = getattr(params, parameter["name"])
-        if parameter["kind"] == "run" and named:
-            method.attach_run(parameter["name"], trained_method(Path(named), device))
+    for name, named in _named_runs(kind, params).items():
+        copy = attached / name if attached is not None else named
+        method.attach_run(name, trained_method(copy if copy.is_dir() else named, device))
     return method
+
+
+def keep_attached(run: Run) -> None:
+    """Copy the trained runs that a run's parameters name into its folder, once.
+
+    Raises UnreadableRun when one cannot be used.
+    """
+    spec = run.spec()
+    kind, _ = find_method(spec.method)
+    for name, named in _named_runs(kind, kind.params_type.parse(spec.params)).items():
+        if not (run.attached_path / name).is_dir():
+            _copy_trained(Run.open(named), run.attached_path / name)
+
+
+def _named_runs(kind: type[Method[Any]], params: Params) -> dict[str, Path]:
+    """Return the run folders that parameters name."""
+    names = [
+        field["name"] for field in parameter_schema(kind.params_type) if field["kind"] == "run"
+    ]
+    return {name: Path(getattr(params, name)) for name in names if getattr(params, name)}
+
+
+def _copy_trained(run: Run, target: Path) -> None:
+    """Copy what a trained method is: its spec, state and the runs that it is attached to."""
+    state = run.trained_state()
+    with replaced(target) as temporary:
+        temporary.mkdir(parents=True)
+        copy = Run(temporary)
+        copy.write_spec(run.spec())
+        if (data := run.data()) is not None:
+            copy.write_data(data | {"paths": []})
+        write_state(copy.method_path, state, step=0)
+        if run.attached_path.is_dir():
+            shutil.copytree(run.attached_path, copy.attached_path)
 
 
 def trained_method(path: Path, device: str = "auto") -> Method[Any]:
@@ -34,10 +75,9 @@ def trained_method(path: Path, device: str = "auto") -> Method[Any]:
     """
     run = Run.open(path)
     spec = run.spec()
-    kind, _ = find_method(spec.method)
-    params = kind.params_type.parse(spec.params)
-    method = kind(params, seed=spec.seed, device=chosen_device(device))
-    method.restore(run.trained_state())
+    state = run.trained_state()
+    method = new_method(spec, chosen_device(device), run.attached_path)
+    method.restore(state)
     return method
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from desktop_app.core.files import replaced
 from desktop_app.core.runs import Run
-from desktop_app.sdk.capabilities import Decodes, Encodes, Generates, Localizes, Scores
+from desktop_app.sdk.capabilities import Decodes, Embeds, Encodes, Generates, Localizes, Scores
 from desktop_app.sdk.data import Array, Dataset, as_pixels
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.events import Latents, Preview
@@ -50,8 +50,7 @@ class Snapshots:
         began = time.monotonic()
         for name, images, columns in _pictures(method, self._probes):
             self.write_preview(Preview(name, images, columns), step, narrator)
-        if isinstance(method, Encodes):
-            self._write_latents(method, step, narrator)
+        self._write_latents(method, step, narrator)
         cost = time.monotonic() - began
         self._next = narrator.elapsed + max(self._seconds, 10 * cost, 0.02 * narrator.elapsed)
 
@@ -75,9 +74,15 @@ class Snapshots:
         self._save("latents", name, latents=latents.latents, ids=self._ids[latents.rows])
         narrator.tell("latents", step=step, file=f"latents/{name}")
 
-    def _write_latents(self, method: Encodes, step: int, narrator: Narrator) -> None:
+    def _write_latents(self, method: Method[Any], step: int, narrator: Narrator) -> None:
+        """Write where images lie; a method that embeds knows it without being asked for each."""
         try:
-            latents = method.encode(self._data.images(self._map_rows))
+            if isinstance(method, Embeds):
+                latents = method.embed()[self._map_rows]
+            elif isinstance(method, Encodes):
+                latents = method.encode(self._data.images(self._map_rows))
+            else:
+                return
         except LoupeError:
             return
         self.write_latents(Latents(latents, self._map_rows), step, narrator)

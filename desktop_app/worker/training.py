@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,22 @@ from desktop_app.core.images import ImageFolder
 from desktop_app.core.runs import KEPT_CHECKPOINTS, JobState, Run
 from desktop_app.core.states import read_about, read_state, write_state
 from desktop_app.core.viewfiles import write_views
-from desktop_app.sdk.data import Dataset
-from desktop_app.sdk.events import Event, Latents, Metrics, Note, Picture, Preview
+from desktop_app.sdk.data import Dataset, LabelledDataset
+from desktop_app.sdk.events import (
+    Event,
+    Latents,
+    Metrics,
+    Note,
+    Picture,
+    Preview,
+    TrivialValue,
+)
 from desktop_app.sdk.method import Method
 from desktop_app.worker.applying import apply_method, apply_spec
 from desktop_app.worker.commands import Commands, Stopped
 from desktop_app.worker.devices import chosen_device, device_name, memory, use_threads
 from desktop_app.worker.failures import told_failures
-from desktop_app.worker.loading import new_method
+from desktop_app.worker.loading import keep_attached, new_method
 from desktop_app.worker.narrator import Narrator, Observer, silent
 from desktop_app.worker.ownership import continued, owned
 from desktop_app.worker.preparation import training_images
@@ -63,7 +72,8 @@ class _Training:
         narrator.state(JobState.STARTING)
         device = chosen_device(spec.device)
         use_threads(spec.threads)
-        method = new_method(spec, device)
+        keep_attached(self._run)
+        method = new_method(spec, device, self._run.attached_path)
         narrator.tell("device", device=device, name=device_name(device), **memory(device))
         try:
             table, data = training_images(self._run, narrator, self._commands)
@@ -71,6 +81,8 @@ class _Training:
             return JobState.STOPPED
         if self._checkpoint is not None:
             method.restore(read_state(self._checkpoint))
+        if method.uses_labels:
+            data = LabelledDataset(data, table.labels)
         narrator.state(JobState.RUNNING)
         if not self._finishes(method, data, table.ids):
             return JobState.STOPPED
@@ -168,6 +180,8 @@ class _Training:
                 snapshots.write_latents(event, self._step, self._narrator)
             case Picture():
                 self._narrator.tell("view", step=self._step)
+            case TrivialValue():
+                self._narrator.tell("trivial_value", **asdict(event))
 
 
 def _remove(path: Path) -> None:

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from desktop_app.sdk.data import ArrayDataset, Dataset, as_images, as_pixels, batches
+from desktop_app.sdk.data import (
+    ArrayDataset,
+    Dataset,
+    Labelled,
+    LabelledDataset,
+    as_images,
+    as_pixels,
+    batches,
+)
 from desktop_app.sdk.errors import InvalidInput
 
 
@@ -54,3 +62,15 @@ def test_batches_cover_all_rows_in_order(data: ArrayDataset) -> None:
 def test_anything_but_bytes_of_four_dimensions_is_refused(array: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="Expected uint8 images of shape"):
         ArrayDataset(array)
+
+
+def test_a_data_set_with_labels_is_a_data_set() -> None:
+    data = ArrayDataset(np.arange(32, dtype=np.uint8).reshape(2, 1, 4, 4), "two")
+
+    labelled = LabelledDataset(data, ["a", ""])
+
+    assert isinstance(labelled, Labelled)
+    assert not isinstance(data, Labelled)
+    assert (len(labelled), labelled.name, labelled.sample_shape) == (2, "two", (1, 4, 4))
+    np.testing.assert_array_equal(labelled.pixels(slice(None)), data.pixels(slice(None)))
+    np.testing.assert_array_equal(labelled.images(slice(1)), data.images(slice(1)))

@@ -4,7 +4,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from desktop_app.sdk.events import Event, Latents, Metrics, Note, Picture, Preview
+from desktop_app.sdk.events import Event, Latents, Metrics, Note, Picture, Preview, TrivialValue
 from desktop_app.sdk.views import Table
 
 EVENTS: list[Event] = [
@@ -13,6 +13,7 @@ EVENTS: list[Event] = [
     Latents(np.zeros((2, 3), np.float32), np.array([0, 5])),
     Picture(Table("Clusters", ["name"], [["a"]])),
     Note("The learning rate was halved."),
+    TrivialValue("loss", 0.25, "mean image"),
 ]
 
 

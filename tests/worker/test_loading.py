@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,13 @@ import pytest
 from desktop_app.core.runs import Run
 from desktop_app.sdk.capabilities import Encodes, Generates
 from desktop_app.sdk.errors import MissingCapability, UnknownMethod, UnreadableRun
-from desktop_app.worker.loading import channels_of, new_method, require, trained_method
+from desktop_app.worker.loading import (
+    channels_of,
+    keep_attached,
+    new_method,
+    require,
+    trained_method,
+)
 from tests.runs import dense_spec
 
 TAKING_A_RUN = """
@@ -52,6 +59,24 @@ def test_a_parameter_that_names_a_run_attaches_its_trained_method(
     parameter, attached = method.attached  # type: ignore[attr-defined]
     assert parameter == "encoder"
     assert attached.encode(np.zeros((2, 1, 16, 16), np.float32)).shape == (2, 4)
+
+
+def test_an_attached_run_is_kept_and_needed_no_longer(
+    write_plugin: Callable[[str, str], Path], trained_run: Run, image_folder: Path, tmp_path: Path
+) -> None:
+    write_plugin("taking", TAKING_A_RUN)
+    spec = dense_spec(image_folder, method="taking").model_copy(
+        update={"params": {"encoder": str(trained_run.path)}}
+    )
+    run = Run.create(tmp_path / "taker", spec)
+    probes = np.random.default_rng(0).random((2, 1, 16, 16), np.float32)
+    expected = trained_method(trained_run.path, "cpu").encode(probes)  # type: ignore[attr-defined]
+
+    keep_attached(run)
+    shutil.rmtree(trained_run.path)
+    method = new_method(spec, "cpu", run.attached_path)
+
+    np.testing.assert_array_equal(method.attached[1].encode(probes), expected)  # type: ignore[attr-defined]
 
 
 def test_a_run_that_is_none_cannot_be_attached(
