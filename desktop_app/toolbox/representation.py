@@ -173,8 +173,10 @@ class Representation:
     def _reduced(self, values: Array) -> Array:
         if "axes" not in self._arrays:
             return values
-        centred: Array = values - self._arrays["centre"]
-        return np.matmul(centred, self._arrays["axes"].T, dtype=np.float32)
+        reduced: Array = np.matmul(
+            values - self._arrays["centre"], self._arrays["axes"].T, dtype=np.float32
+        )
+        return reduced
 
 
 def fitted_to(images: Images, shape: tuple[int, ...]) -> Images:
