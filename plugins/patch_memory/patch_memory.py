@@ -15,7 +15,7 @@ Shapes: N images, C channels, S rows and columns, G patches per image, D dimensi
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -148,6 +148,9 @@ class PatchMemory(Method[PatchMemoryParams]):
             }
         },
     )
+
+    toy_params: ClassVar[dict[str, int]] = {"filters": 24, "dimensions": 32}
+    """What the conformance kit trains with on its small images."""
 
     def __init__(
         self, params: PatchMemoryParams | None = None, *, seed: int = 0, device: str = "cpu"

@@ -20,6 +20,7 @@ from desktop_app.sdk.params import parameter_schema
 from desktop_app.sdk.testing.toys import SIDE, discs
 from desktop_app.sdk.testing.trial import (
     OF_IMAGES,
+    TOYS,
     Check,
     MethodType,
     Told,
@@ -29,13 +30,13 @@ from desktop_app.sdk.testing.trial import (
     through_disk,
     told,
     told_by,
+    told_on_toys,
     toy_params,
-    trained,
+    trained_on_toys,
     tried,
 )
 from desktop_app.sdk.views import HeatMap, ImageGrid, Scatter, Table, View
 
-_IMAGES = 40
 _OTHERS = 5
 _TEXTS = ("a disc", "a square")
 _WINDOW_PACKAGES = {"PySide6", "PySide2", "PyQt6", "PyQt5", "shiboken6", "qtpy", "pyqtgraph"}
@@ -80,7 +81,7 @@ def parameters_survive_json(method: MethodType) -> None:
 
 def metrics_are_finite_and_progress_reaches_one(method: MethodType) -> None:
     """Steps increase, progress never falls and ends at 1, values are finite."""
-    metrics = told(tried(method).fit(discs(_IMAGES, 0)))
+    metrics = told_on_toys(method)
     require(metrics, "fit must yield Metrics.")
     steps, progress = [step for step, _, _ in metrics], [share for _, share, _ in metrics]
     require(steps == sorted(set(steps)), f"Steps must increase, got {steps[:10]}.")
@@ -95,7 +96,7 @@ def metrics_are_finite_and_progress_reaches_one(method: MethodType) -> None:
 
 def the_same_seed_gives_the_same_training(method: MethodType) -> None:
     """Two trainings with one seed tell the same and end with the same answers."""
-    data, probes = discs(_IMAGES, 0), discs(_OTHERS, 1).images(slice(None))
+    data, probes = discs(TOYS, 0), discs(_OTHERS, 1).images(slice(None))
     first, second = tried(method, seed=3), tried(method, seed=3)
     require(
         same(told(first.fit(data)), told(second.fit(data))),
@@ -108,7 +109,7 @@ def it_can_be_closed_after_any_event(method: MethodType) -> None:
     """A training that is closed early leaves a state that can be restored."""
     for events in (1, 2, 4):
         subject = tried(method)
-        training = subject.fit(discs(_IMAGES, 0))
+        training = subject.fit(discs(TOYS, 0))
         for _ in range(events):
             next(training, None)
         try:
@@ -121,7 +122,7 @@ def it_can_be_closed_after_any_event(method: MethodType) -> None:
 def its_state_restores(method: MethodType) -> None:
     """A restored method answers as the trained one does, bit by bit."""
     probes = discs(_OTHERS, 1).images(slice(None))
-    subject = trained(method, discs(_IMAGES, 0))
+    subject = trained_on_toys(method)
     other = tried(method, seed=99)
     other.restore(through_disk(subject.state()))
     _require_equal(outputs(subject, probes), outputs(other, probes), "after it was restored")
@@ -129,8 +130,8 @@ def its_state_restores(method: MethodType) -> None:
 
 def a_resumed_training_equals_an_uninterrupted_one(method: MethodType) -> None:
     """From a state at any Metrics on, a new object tells what the first one would have told."""
-    data = discs(_IMAGES, 0)
-    whole = told(tried(method).fit(data))
+    data = discs(TOYS, 0)
+    whole = told_on_toys(method)
     for cut in sorted({1, len(whole) // 2, len(whole) - 1} - {0}):
         subject = tried(method)
         before: list[Told] = []
@@ -145,7 +146,7 @@ def a_resumed_training_equals_an_uninterrupted_one(method: MethodType) -> None:
         other.restore(state)
         rest = told(other.fit(data))
         require(
-            same(before + rest, whole),
+            same([*before, *rest], whole),
             f"Resumed after Metrics {cut} of {len(whole)}, the training went on differently: "
             f"expected {whole[cut : cut + 2]}, got {rest[:2]}.",
         )
@@ -153,8 +154,8 @@ def a_resumed_training_equals_an_uninterrupted_one(method: MethodType) -> None:
 
 def questions_during_training_change_nothing(method: MethodType) -> None:
     """Capabilities may be asked after every event without changing what is learned."""
-    data, probes = discs(_IMAGES, 0), discs(_OTHERS, 1).images(slice(None))
-    alone = told(tried(method).fit(data))
+    data, probes = discs(TOYS, 0), discs(_OTHERS, 1).images(slice(None))
+    alone = told_on_toys(method)
     subject, asked = tried(method), []
     for event in subject.fit(data):
         outputs(subject, probes)
@@ -165,7 +166,7 @@ def questions_during_training_change_nothing(method: MethodType) -> None:
 
 def capabilities_keep_their_shapes(method: MethodType) -> None:
     """Answers are finite arrays of the promised shapes and types."""
-    subject = trained(method, discs(_IMAGES, 0))
+    subject = trained_on_toys(method)
     probes = discs(_OTHERS, 1).images(slice(None))
     for name, ask in OF_IMAGES.items():
         if isinstance(subject, CAPABILITIES[name]):
@@ -185,10 +186,10 @@ def capabilities_keep_their_shapes(method: MethodType) -> None:
 
 def other_capabilities_keep_their_shapes(method: MethodType) -> None:
     """What takes texts, masks or nothing answers with finite arrays of the promised shapes."""
-    subject: Any = trained(method, discs(_IMAGES, 0))
+    subject: Any = trained_on_toys(method)
     probes = discs(_OTHERS, 1).images(slice(None))
     if isinstance(subject, CAPABILITIES["embeds"]):
-        _require_rows("embed", subject.embed(), _IMAGES)
+        _require_rows("embed", subject.embed(), TOYS)
     if isinstance(subject, CAPABILITIES["completes"]):
         mask = np.zeros((_OTHERS, SIDE, SIDE), np.bool_)
         mask[:, :8] = True
@@ -205,7 +206,7 @@ def one_pass_says_what_two_say(method: MethodType) -> None:
     """Inspects: scores and maps in one pass are those of score and localize."""
     if not issubclass(method, Inspects):
         return
-    subject: Any = trained(method, discs(_IMAGES, 0))
+    subject: Any = trained_on_toys(method)
     probes = discs(_OTHERS, 1).images(slice(None))
     scores, maps = subject.inspect(probes)
     require(np.array_equal(scores, subject.score(probes)), "inspect and score differ.")
@@ -214,7 +215,7 @@ def one_pass_says_what_two_say(method: MethodType) -> None:
 
 def events_are_plain_data(method: MethodType) -> None:
     """Events can be pickled, which tensors on a device or open files cannot."""
-    for event in tried(method).fit(discs(_IMAGES, 0)):
+    for event in tried(method).fit(discs(TOYS, 0)):
         try:
             pickle.loads(pickle.dumps(event))
         except Exception as problem:
@@ -227,7 +228,7 @@ def events_are_plain_data(method: MethodType) -> None:
 
 def views_can_be_drawn(method: MethodType) -> None:
     """Views are those of the sdk, before the training too, and their arrays are finite."""
-    for view in (*tried(method).views(), *trained(method, discs(_IMAGES, 0)).views()):
+    for view in (*tried(method).views(), *trained_on_toys(method).views()):
         require(isinstance(view, get_args(View)), f"views must return views, got {type(view)}.")
         require(view.title.strip(), "A view has no title.")
         for array in _arrays_in(vars(view)):
@@ -237,7 +238,7 @@ def views_can_be_drawn(method: MethodType) -> None:
 
 def answers_do_not_depend_on_the_company(method: MethodType) -> None:
     """An image gets the answer that it gets alone, and is itself left as it was."""
-    subject = trained(method, discs(_IMAGES, 0))
+    subject = trained_on_toys(method)
     probes = discs(_OTHERS, 1).images(slice(None))
     before = probes.copy()
     together = outputs(subject, probes)
@@ -276,7 +277,7 @@ def it_never_imports_qt(method: MethodType) -> None:
 
 def it_refuses_what_does_not_fit(method: MethodType) -> None:
     """Images of another size, and no images at all, are refused with a sentence."""
-    subject = trained(method, discs(_IMAGES, 0))
+    subject = trained_on_toys(method)
     larger = np.zeros((2, 1, SIDE + 8, SIDE + 8), np.float32)
     for name, ask in OF_IMAGES.items():
         if isinstance(subject, CAPABILITIES[name]):

@@ -3,7 +3,8 @@
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,11 +15,15 @@ from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.events import Event, Metrics
 from desktop_app.sdk.method import Method, State
 from desktop_app.sdk.params import Params
+from desktop_app.sdk.testing.toys import discs
 
 MethodType: TypeAlias = type[Method[Any]]
 Check: TypeAlias = Callable[[MethodType], None]
 Told: TypeAlias = tuple[int, float, dict[str, float]]
 """Step, progress and values of Metrics."""
+
+TOYS = 40
+"""Images of a short training."""
 
 SHORT = {"epochs": 1, "least_steps": 6, "batch_size": 16}
 LONG = {"epochs": 1, "least_steps": 300, "batch_size": 32}
@@ -65,6 +70,18 @@ def trained(
     return subject
 
 
+@lru_cache(maxsize=1)
+def trained_on_toys(method: MethodType) -> Method[Any]:
+    """Return a method trained on toys; the checks that do nothing but ask it share it."""
+    return trained(method, discs(TOYS, 0))
+
+
+@lru_cache(maxsize=1)
+def told_on_toys(method: MethodType) -> tuple[Told, ...]:
+    """Return what a training on toys tells; the checks that compare with it share it."""
+    return tuple(told(tried(method).fit(discs(TOYS, 0))))
+
+
 def told(events: Iterator[Event]) -> list[Told]:
     """Return what the Metrics among the events say."""
     return [told_by(event) for event in events if isinstance(event, Metrics)]
@@ -75,7 +92,7 @@ def told_by(event: Metrics) -> Told:
     return event.step, event.progress, dict(event.values)
 
 
-def same(first: list[Told], second: list[Told]) -> bool:
+def same(first: Sequence[Told], second: Sequence[Told]) -> bool:
     """Tell whether two trainings told the same, to the last bit."""
     return len(first) == len(second) and all(map(_same, first, second))
 
