@@ -154,7 +154,7 @@ def test_a_method_without_convolutions_is_refused_as_encoder() -> None:
 
 def test_an_interrupted_training_ends_with_the_same_events_and_memory() -> None:
     data = ArrayDataset(stripes(20))
-    params = PatchMemoryParams.parse({**SMALL, "coreset_limit": 1500, "coreset_least": 1500})
+    params = PatchMemoryParams.parse({**SMALL, "coreset_limit": 700, "coreset_least": 700})
     whole = PatchMemory(params, seed=3)
     expected = [event for event in whole.fit(data) if isinstance(event, Metrics)]
     for stop in range(1, len(expected)):

@@ -27,7 +27,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "autoencoder": {"epochs": 4},
     "vae": {"epochs": 4, "least_steps": 0, "batch_size": 8},
     "pca": {},
-    "patch_memory": {},
+    "patch_memory": {"filters": 24, "dimensions": 32},
 }
 
 
