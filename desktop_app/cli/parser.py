@@ -110,6 +110,16 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="npz with paths, labels, latents")
 
 
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_use(parser)
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="also say how sure the measures are, how well scores become probabilities, and what "
+        "the mean image and principal components reach",
+    )
+
+
 def _add_use(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
@@ -172,7 +182,7 @@ _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], No
         "use",
         "evaluate",
         "Measure scores and maps against labels and masks of folders.",
-        _add_use,
+        _add_evaluate,
     ),
     "index": ("index", "index", "List a folder: counts, labels, problems.", _add_index),
     "worker": ("worker", "worker", "Do the job of a folder (used by the window).", _add_worker),

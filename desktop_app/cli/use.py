@@ -16,6 +16,7 @@ from PIL import Image
 
 from desktop_app.cli.progress import Progress
 from desktop_app.core.files import replaced
+from desktop_app.core.floor import floor_of, with_floor
 from desktop_app.core.heatmaps import heat_picture
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.masks import MaskColumn
@@ -78,17 +79,21 @@ def evaluate(options: argparse.Namespace) -> int:
         folder = ImageFolder(options.folder)
         masks = None if maps is None else MaskColumn(folder, table.masks, maps.shape[-1])
         measures = evaluated(_array(result, "scores"), table.labels, maps, masks)
-    print_measures(measures, as_json=options.json)
+        if options.full:
+            floor = floor_of(Run.open(options.run), folder, table, np.arange(len(table)))
+            measures = with_floor(measures, floor, table.labels)
+    print_measures(measures, as_json=options.json, full=options.full)
     return 0
 
 
-def print_measures(measures: Evaluation, *, as_json: bool) -> None:
-    """Print measures as one line of JSON, or a line each."""
+def print_measures(measures: Evaluation, *, as_json: bool, full: bool = True) -> None:
+    """Print measures as one line of JSON, or a line each; with how sure they are if `full`."""
+    fields = measures.as_json(full=full)
     if as_json:
-        print(json.dumps(measures.as_json()))
+        print(json.dumps(fields))
         return
-    for name, value in measures.as_json().items():
-        print(f"{name:14} {_readable(value)}")
+    for name, value in fields.items():
+        print(f"{name:18} {_readable(value)}")
 
 
 def _require_file(path: Path) -> None:
@@ -174,6 +179,8 @@ def _exact(score: Any) -> str:
 def _readable(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_readable(part)}" for name, part in value.items()) or "-"
+    if isinstance(value, list):
+        return " to ".join(map(_readable, value))
     if isinstance(value, float):
         return f"{value:.4f}"
     return "-" if value is None else str(value)

@@ -25,8 +25,6 @@ from desktop_app.core.scoring import (
     Confusion,
     Evaluation,
     ThresholdTable,
-    auroc,
-    bootstrap_interval,
     is_normal,
     precision_recall_curve,
     quantile_threshold,
@@ -39,8 +37,8 @@ HEAT = np.array(
 )
 """Colours of a heat map from usual to unusual: five stops of matplotlib's inferno (CC0)."""
 
-MOST_RESAMPLED = 2_000_000
-"""Scores drawn for a confidence interval in all: a large folder must not take minutes."""
+FLOORS = {"mean_image": "mean image", "principal_components": "principal components"}
+"""How the baselines of an evaluation are called."""
 
 HEAT_OPACITY = 0.75
 """Of the most unusual pixel; the least unusual one is transparent."""
@@ -215,21 +213,28 @@ Figure = tuple[str, str, str]
 def _labelled_figures(
     scores: NDArray[np.float64], anomalous: NDArray[np.bool_], evaluation: Evaluation
 ) -> Iterator[Figure]:
-    measured = len(scores)
-    repeats = int(np.clip(MOST_RESAMPLED // measured, 50, 500))
-    interval = bootstrap_interval(auroc, scores, anomalous, repeats=repeats)
+    sure = {
+        name: f"{low:.3f} to {high:.3f}"
+        for name, (low, high) in (evaluation.intervals or {}).items()
+    }
     yield "Images", f"{evaluation.n_images:,}", f"{int(anomalous.sum()):,} anomalous"
-    yield (
-        "Image AUROC",
-        _share(evaluation.image_auroc),
-        f"{interval.low:.3f} to {interval.high:.3f}",
-    )
-    yield "Image AUPR", _share(evaluation.image_aupr), f"chance {anomalous.sum() / measured:.3f}"
+    yield "Image AUROC", _share(evaluation.image_auroc), sure.get("image_auroc", "")
+    chance = f"chance {anomalous.sum() / len(scores):.3f}"
+    own = sure.get("image_aupr")
+    yield "Image AUPR", _share(evaluation.image_aupr), f"{own}, {chance}" if own else chance
     yield "Best F1", _share(evaluation.f1_max), f"at {evaluation.threshold_f1:.4g}"
     if evaluation.pixel_auroc is not None:
         yield "Pixel AUROC", _share(evaluation.pixel_auroc), "chance 0.500"
     if evaluation.aupro is not None:
         yield "AUPRO", _share(evaluation.aupro), "up to 30 % false alarms"
+    if evaluation.log_loss is not None:
+        yield (
+            "Log loss",
+            _share(evaluation.log_loss),
+            f"nats; calibration error {_share(evaluation.calibration_error)}",
+        )
+    for name, area in (evaluation.floor or {}).items():
+        yield f"Floor: {FLOORS.get(name, name)}", _share(area), "image AUROC without learning"
 
 
 def _plain_figures(scores: NDArray[np.float64], threshold: float) -> Iterator[Figure]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from desktop_app.core.columns import ResultColumns
+from desktop_app.core.floor import floor_of, with_floor
 from desktop_app.core.images import ImageFolder, decode, decode_mask
 from desktop_app.core.masks import MaskColumn
 from desktop_app.core.reports import (
@@ -101,12 +102,14 @@ def evaluation_of(request: ReportRequest) -> Evaluation:
     rows, result = measured_rows(request), request.result
     labels = [request.table.labels[row] for row in rows.tolist()]
     scores = np.asarray(result.scores)[rows]
+    floor = floor_of(result.run, request.folder, request.table, rows)
     maps = result.maps
     paths = [request.table.masks[row] for row in rows.tolist()]
     if maps is None or not any(paths) or maps[0].nbytes * len(rows) > _MOST_MAP_BYTES:
-        return evaluate(scores, labels)
+        return with_floor(evaluate(scores, labels), floor, labels)
     masks = MaskColumn(request.folder, paths, maps.shape[-1])
-    return evaluate(scores, labels, np.asarray(maps[result.index[rows]]), masks)
+    measures = evaluate(scores, labels, np.asarray(maps[result.index[rows]]), masks)
+    return with_floor(measures, floor, labels)
 
 
 def _planned(

@@ -32,6 +32,15 @@ AUPRO_LIMIT = 0.3
 MAD_TO_SIGMA = 1.4826
 """Median absolute deviation of a normal distribution times this is its standard deviation."""
 
+MOST_RESAMPLED = 500_000
+"""Scores drawn for a confidence interval in all: a large folder must not take minutes."""
+
+LEAST_CALIBRATED = 5
+"""Images of each kind that probabilities are learned on at least."""
+
+LEAST_EXCESSES = 10
+"""Scores that a tail is fitted to at least."""
+
 PIXELS_PER_BLOCK = 1 << 24
 """Normal pixels sorted at once; 64 MB of float32."""
 
@@ -63,10 +72,22 @@ class Evaluation:
     aupro: float | None
     per_defect: dict[str, float] | None
     """AUROC of the images of each defect against all normal images."""
+    intervals: dict[str, list[float]] | None = None
+    """95 % bootstrap intervals over images of image_auroc, image_aupr and f1_max."""
+    log_loss: float | None = None
+    """Nats per image of probabilities from the scores, each learned on the other images."""
+    calibration_error: float | None = None
+    """Expected calibration error of those probabilities."""
+    floor: dict[str, float] | None = None
+    """Image AUROC of baselines that learn next to nothing, by name."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the fields as plain values under the same names."""
-        return asdict(self)
+    def as_json(self, *, full: bool = True) -> dict[str, Any]:
+        """Return the fields as plain values under the same names; how sure they are if `full`."""
+        fields = asdict(self)
+        return fields if full else {name: fields[name] for name in fields if name not in _FULL}
+
+
+_FULL = ("intervals", "log_loss", "calibration_error", "floor")
 
 
 def evaluate(
@@ -98,13 +119,35 @@ def evaluate(
         return known
     table = ThresholdTable.build(values[truth.labelled], truth.anomalous[truth.labelled])
     f1, threshold = table.best_f1()
+    measured, anomalous = values[truth.labelled], truth.anomalous[truth.labelled]
+    probabilities = cross_fitted_probabilities(measured, anomalous)
     return replace(
         known,
         image_auroc=table.auroc(),
         image_aupr=table.average_precision(),
         f1_max=f1,
         threshold_f1=threshold,
+        intervals=_intervals(measured, anomalous),
+        log_loss=None if probabilities is None else log_loss(probabilities, anomalous),
+        calibration_error=None
+        if probabilities is None
+        else calibration(probabilities, anomalous).expected_error,
     )
+
+
+def _intervals(scores: Floats, anomalous: Booleans) -> dict[str, list[float]]:
+    """Return the bootstrap intervals of the measures of images; fewer resamples of many scores."""
+    repeats = int(np.clip(MOST_RESAMPLED // len(scores), 50, 1000))
+    measures: dict[str, Callable[[Floats, Booleans], float]] = {
+        "image_auroc": auroc,
+        "image_aupr": aupr,
+        "f1_max": lambda own, truth: f1_max(own, truth)[0],
+    }
+    found = {
+        name: bootstrap_interval(measure, scores, anomalous, repeats=repeats)
+        for name, measure in measures.items()
+    }
+    return {name: [interval.low, interval.high] for name, interval in found.items()}
 
 
 def _pixel_measures(
@@ -389,6 +432,33 @@ class Calibration:
         return float(np.sum(gaps * self.counts) / np.sum(self.counts))
 
 
+def cross_fitted_probabilities(
+    scores: ArrayLike, positive: ArrayLike, seed: int = 0
+) -> Floats | None:
+    """Return the probability (N,) that each image is anomalous, learned on the other images.
+
+    A logistic curve over the robustly scaled scores (Platt, 1999), in five stratified folds. None
+    with fewer than five images of a kind.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    values = _finite_scores(scores)
+    truth = np.asarray(positive, dtype=np.bool_)
+    _require_length("truth values", len(truth), len(values))
+    if min(int(truth.sum()), int((~truth).sum())) < LEAST_CALIBRATED:
+        return None
+    median = float(np.median(values))
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(values - median)))
+    scaled = (values - median) / (spread or float(values.std()) or 1.0)
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    curve = LogisticRegression(max_iter=1000)
+    found: Floats = cross_val_predict(
+        curve, scaled[:, None], truth, cv=folds, method="predict_proba"
+    )[:, 1]
+    return found
+
+
 def log_loss(probabilities: ArrayLike, positive: ArrayLike) -> float:
     """Return the mean negative log-likelihood of probabilities (N,) in nats, clipped to finite."""
     predicted, truth = _probabilities(probabilities, positive)
@@ -461,6 +531,35 @@ def false_alarm_threshold(
     alarms = int(np.sum(values >= threshold))
     interval = binomial_interval(alarms, len(values), confidence)
     return FalseAlarmThreshold(threshold, alarms / len(values), interval)
+
+
+def tail_threshold(normal_scores: ArrayLike, rate: float = 0.001, tail: float = 0.1) -> float:
+    """Return the threshold that the share `rate` of normal images is expected to exceed.
+
+    Beyond what was seen it is extrapolated: a generalised Pareto distribution is fitted to the
+    excesses over the highest share `tail` of scores (N,) (peaks over threshold; Siffer et al.,
+    Anomaly Detection in Streams with Extreme Value Theory, 2017, equation 1).
+
+    Raises InvalidInput with fewer than ten excesses, or a rate that is not below `tail`.
+    """
+    from scipy.stats import genpareto
+
+    values = _some_scores(normal_scores)
+    _require_share("false-alarm rate", rate)
+    _require_share("tail", tail)
+    base = float(np.quantile(values, 1 - tail))
+    excesses = values[values > base] - base
+    if len(excesses) < LEAST_EXCESSES or not 0 < rate < tail:
+        raise InvalidInput(
+            f"A tail needs at least {LEAST_EXCESSES} scores above its start and a rate between 0 "
+            f"and {tail:g}; came {len(excesses)} scores and a rate of {rate:g}. "
+            "Use a quantile, or more normal images."
+        )
+    shape, _, scale = genpareto.fit(excesses, floc=0)
+    ratio = rate * len(values) / len(excesses)
+    if abs(shape) < 1e-6:
+        return base - float(scale) * float(np.log(ratio))
+    return base + float(scale) / float(shape) * (float(ratio ** -float(shape)) - 1)
 
 
 def binomial_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:

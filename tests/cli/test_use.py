@@ -191,6 +191,17 @@ KEYS = [
 
 
 class TestEvaluate:
+    def test_the_full_form_says_how_sure_it_is_and_what_the_floor_is(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path
+    ) -> None:
+        outcome = loupe("evaluate", trained_run.path, mvtec_folder, "--json", "--full", *THREADS)
+
+        measures = json.loads(outcome.out)
+        assert list(measures)[:9] == KEYS
+        assert set(measures["floor"]) == {"mean_image", "principal_components"}
+        low, high = measures["intervals"]["image_auroc"]
+        assert low <= measures["image_auroc"] <= high
+
     def test_the_keys_are_exactly_those_that_were_promised(
         self, loupe: Loupe, trained_run: Run, mvtec_folder: Path
     ) -> None:

@@ -242,6 +242,10 @@ KEYS = [
     "pixel_auroc",
     "aupro",
     "per_defect",
+    "intervals",
+    "log_loss",
+    "calibration_error",
+    "floor",
 ]
 
 
@@ -265,6 +269,83 @@ def test_without_a_normal_label_every_measure_is_null(labels: list[str]) -> None
 def test_without_anomalous_images_only_the_counts_are_known() -> None:
     written = scoring.evaluate([1.0, 2.0], ["good", "ok"]).as_json()
     assert written == dict.fromkeys(KEYS) | {"n_images": 2, "n_anomalous": 0, "per_defect": {}}
+
+
+def scored(
+    normal: int = 60, anomalous: int = 30, apart: float = 1.5
+) -> tuple[NDArray[np.float64], list[str]]:
+    random = np.random.default_rng(4)
+    scores = np.concatenate([random.normal(0, 1, normal), random.normal(apart, 1, anomalous)])
+    return scores, ["good"] * normal + ["hole"] * anomalous
+
+
+def test_an_evaluation_says_how_sure_it_is() -> None:
+    scores, labels = scored()
+
+    measures = scoring.evaluate(scores, labels)
+
+    assert measures.intervals is not None
+    assert measures.image_auroc is not None
+    for name, (low, high) in measures.intervals.items():
+        assert low < getattr(measures, name) < high, name
+    low, high = measures.intervals["image_auroc"]
+    truth = np.array(labels) == "hole"
+    area = measures.image_auroc  # Hanley & McNeil, 1982
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (truth.sum() - 1) * (q1 - area**2)
+    variance += ((~truth).sum() - 1) * (q2 - area**2)
+    expected = 2 * 1.96 * np.sqrt(variance / (truth.sum() * (~truth).sum()))
+    assert high - low == pytest.approx(expected, rel=0.25)
+
+
+def test_probabilities_from_scores_beat_the_base_rate_and_are_honest() -> None:
+    scores, labels = scored(600, 300)
+    measures = scoring.evaluate(scores, labels)
+    base_rate = -(2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3))
+
+    assert measures.log_loss is not None
+    assert measures.calibration_error is not None
+    assert measures.log_loss < 0.85 * base_rate
+    assert measures.calibration_error < 0.08
+
+    blind = scoring.evaluate(np.random.default_rng(0).normal(size=900), labels)
+    assert blind.log_loss == pytest.approx(base_rate, abs=0.02)
+
+
+def test_few_images_give_no_probabilities() -> None:
+    measures = scoring.evaluate(*scored(20, 4))
+
+    assert (measures.log_loss, measures.calibration_error) == (None, None)
+    assert measures.image_auroc is not None
+
+
+def test_the_short_form_of_an_evaluation_has_the_nine_measures_alone() -> None:
+    written = scoring.evaluate(*scored()).as_json(full=False)
+
+    assert list(written) == KEYS[:9]
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.001])
+def test_a_tail_is_extrapolated_beyond_what_was_seen(rate: float) -> None:
+    scores = np.random.default_rng(1).exponential(2.0, 4000)
+
+    threshold = scoring.tail_threshold(scores, rate)
+
+    assert threshold == pytest.approx(-2.0 * np.log(rate), rel=0.12)
+
+
+def test_a_bounded_tail_ends_where_its_distribution_ends() -> None:
+    scores = np.random.default_rng(1).uniform(0, 1, 4000)
+
+    assert 0.995 < scoring.tail_threshold(scores, 0.001) < 1.01
+
+
+@pytest.mark.parametrize(("count", "rate"), [(50, 0.01), (4000, 0.2), (4000, 0.0)])
+def test_a_tail_without_enough_scores_or_with_a_senseless_rate_is_refused(
+    count: int, rate: float
+) -> None:
+    with pytest.raises(InvalidInput, match="A tail needs at least 10"):
+        scoring.tail_threshold(np.linspace(0, 1, count), rate)
 
 
 def test_unlabelled_images_do_not_change_a_measure() -> None:

@@ -1,0 +1,155 @@
+"""The honest floor: what two baselines that look at nothing but pixels say of the same images.
+
+Beside every evaluation stand the distance from the mean training image and the error that a few
+principal components of the training images leave. A method that does not clear them has found
+nothing that a minute of linear algebra would not.
+
+Shapes: N images, F = C*S*S values of an image at side S, D components.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.core.files import write_array
+from desktop_app.core.images import ImageFolder
+from desktop_app.core.pixels import CachedDataset, PixelCache, natural_channels
+from desktop_app.core.runs import Run
+from desktop_app.core.scoring import Evaluation, ThresholdTable, truth_from_labels
+from desktop_app.core.settings import cache_dir
+from desktop_app.core.table import ImageTable
+from desktop_app.sdk.errors import InvalidInput, UnreadableRun
+
+SIDE = 64
+"""Side S in pixels at which the baselines look."""
+COMPONENTS = 32
+_FITTED = 512
+"""Training images, evenly chosen, that the components are found on."""
+_BLOCK = 256
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Scores (N,) of the two baselines; higher is more unusual."""
+
+    mean_image: Floats
+    """Mean squared distance from the mean training image."""
+    principal_components: Floats
+    """Mean squared error that the components leave."""
+
+    def auroc(self, labels: Sequence[str]) -> dict[str, float] | None:
+        """Return the image AUROC of each baseline; None where labels do not tell."""
+        truth = truth_from_labels(labels)
+        if truth is None or not truth.anomalous.any():
+            return None
+        known = truth.labelled
+        return {
+            name: ThresholdTable.build(scores[known], truth.anomalous[known]).auroc()
+            for name, scores in vars(self).items()
+        }
+
+
+def floor_of(run: Run, folder: ImageFolder, table: ImageTable, rows: NDArray[Any]) -> Floor | None:
+    """Return what the baselines say of rows (N,) of a table, having seen what the run has seen.
+
+    The answer is kept: a second call reads it. None where the images that the run was trained on
+    are gone, or cannot be read.
+    """
+    seen = _trained_on(run)
+    if seen is None or not len(rows):
+        return None
+    own_folder, trained = seen
+    measured = table.where(np.asarray(rows, dtype=np.int64))
+    kept = _kept_path(trained, measured)
+    if kept.exists():
+        return Floor(*np.load(kept, allow_pickle=False))
+    channels = natural_channels(trained)
+    try:
+        first = _pixels(own_folder, trained, channels)
+        second = _pixels(folder, measured, channels)
+    except InvalidInput:
+        return None
+    floor = _measured(first, second)
+    write_array(kept, np.stack([floor.mean_image, floor.principal_components]))
+    return floor
+
+
+def with_floor(measures: Evaluation, floor: Floor | None, labels: Sequence[str]) -> Evaluation:
+    """Return measures with those of the baselines beside them."""
+    return replace(measures, floor=None if floor is None else floor.auroc(labels))
+
+
+def _trained_on(run: Run) -> tuple[ImageFolder, ImageTable] | None:
+    """Return the folder and the images that a run was trained on, None where some are gone."""
+    try:
+        data, spec = run.data(), run.spec()
+        folder = ImageFolder(Path(spec.folder))
+    except (UnreadableRun, InvalidInput):
+        return None
+    if data is None or not data["paths"]:
+        return None
+    table = folder.table()
+    row_of = {path: row for row, path in enumerate(table.paths)}
+    rows = [row_of.get(path, -1) for path in data["paths"]]
+    if min(rows) < 0:
+        return None
+    return folder, table.where(np.array(rows, dtype=np.int64))
+
+
+def _pixels(folder: ImageFolder, table: ImageTable, channels: int) -> CachedDataset:
+    cache = PixelCache(folder, SIDE, channels)
+    for _ in cache.fill(table):
+        pass
+    return cache.dataset(table)
+
+
+def _measured(trained: CachedDataset, measured: CachedDataset) -> Floor:
+    mean = _mean(trained)  # (F,)
+    rows = np.unique(np.linspace(0, len(trained) - 1, min(len(trained), _FITTED)).astype(np.int64))
+    centred = trained.images(rows).reshape(len(rows), -1) - mean  # (n, F)
+    axes = _leading_axes(centred, min(COMPONENTS, max(1, len(rows) - 1)))  # (F, D)
+    distances, errors = [], []
+    for start in range(0, len(measured), _BLOCK):
+        images = measured.images(slice(start, start + _BLOCK))
+        deviation = images.reshape(len(images), -1) - mean  # (n, F)
+        distances.append(np.square(deviation).mean(axis=1))
+        residual = deviation - (deviation @ axes) @ axes.T
+        errors.append(np.square(residual).mean(axis=1))
+    return Floor(
+        np.concatenate(distances).astype(np.float32), np.concatenate(errors).astype(np.float32)
+    )
+
+
+def _mean(data: CachedDataset) -> Floats:
+    total = np.zeros(int(np.prod(data.sample_shape)))
+    for start in range(0, len(data), _BLOCK):
+        images = data.images(slice(start, start + _BLOCK))
+        total += images.reshape(len(images), -1).sum(axis=0, dtype=np.float64)
+    mean: Floats = (total / len(data)).astype(np.float32)
+    return mean
+
+
+def _leading_axes(centred: Floats, count: int) -> Floats:
+    """Return the directions (F, D) of largest variance of rows (n, F), n being small."""
+    values, vectors = np.linalg.eigh(centred @ centred.T)
+    chosen = np.argsort(-values)[:count]
+    lengths = np.sqrt(np.maximum(values[chosen], 0))
+    is_there = lengths > 1e-6 * max(float(lengths.max(initial=0.0)), 1e-12)
+    axes: Floats = centred.T @ vectors[:, chosen[is_there]] / lengths[is_there]
+    return axes
+
+
+def _kept_path(trained: ImageTable, measured: ImageTable) -> Path:
+    """Return the file that holds the floor of these images, as they are now."""
+    mark = hashlib.blake2b(f"{SIDE} {COMPONENTS}".encode(), digest_size=16)
+    for table in (trained, measured):
+        mark.update("\n".join(table.paths).encode("utf-8", "surrogateescape"))
+        mark.update(np.ascontiguousarray(table.fingerprints).tobytes())
+    return cache_dir() / "floors" / f"{mark.hexdigest()}.npy"
