@@ -12,21 +12,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
 
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Array, Dataset, Images, Pixels, as_pixels
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Events, Metrics, Note
 from desktop_app.sdk.method import Method, State
 from desktop_app.toolbox.representation import Representation, RepresentationParams
+from desktop_app.toolbox.states import part, united
 
 P = TypeVar("P", bound=RepresentationParams)
 
 GATHERED = 0.3
 """Progress at which the vectors of all images are there."""
+SMALL = 48
+"""Longest side in pixels of the pictures that views show of fitted images."""
 _BATCH_VALUES = 4_000_000
 """Values of the images of a batch: 16 MB of float32."""
-_REPRESENTATION = "representation/"
-_LEARNED = "learned/"
 
 
 class RepresentedMethod(Method[P]):
@@ -43,6 +47,7 @@ class RepresentedMethod(Method[P]):
         """(N, D) of the fitted images; (0, 0) before the training."""
         self.step = 0
         """Steps told so far."""
+        self._data: Dataset | None = None
 
     @property
     def representation(self) -> Representation:
@@ -88,7 +93,11 @@ class RepresentedMethod(Method[P]):
             if share < 1:
                 yield Note(f"The components keep {share:.1%} of the variance of the images.")
         yield from self._gather(data, self._representation)
-        yield from self.learn()
+        self._data = data
+        try:
+            yield from self.learn()
+        finally:
+            self._data = None
 
     def metrics(
         self, progress: float, values: Mapping[str, float], *, epoch: float = 0.0, images: int = 0
@@ -102,32 +111,32 @@ class RepresentedMethod(Method[P]):
         """Return the vectors (N, D) of images (N, C, H, W)."""
         return self.representation.of(images)
 
+    def small_images(self, rows: NDArray[np.int64]) -> Pixels:
+        """Return small pictures (n, C, h, w) of fitted images, for views; while `learn` runs."""
+        if self._data is None:
+            raise InvalidInput("The images are at hand while the training runs alone.")
+        return as_pixels(shrunk(self._data.images(np.asarray(rows, np.int64))))
+
     def state(self) -> State:
         """Return representation, vectors and what was learned."""
         if self._representation is None:
             return State({}, {})
-        own, learned = self._representation.state(), self.learned()
-        arrays = {_REPRESENTATION + name: array for name, array in own.arrays.items()}
-        arrays |= {_LEARNED + name: array for name, array in learned.arrays.items()}
-        arrays["vectors"] = self.vectors
-        values = {
-            "representation": dict(own.values),
-            "learned": dict(learned.values),
-            "step": self.step,
-        }
-        return State(arrays, values)
+        return united(
+            State({"vectors": self.vectors}, {"step": self.step}),
+            representation=self._representation.state(),
+            learned=self.learned(),
+        )
 
     def restore(self, state: State) -> None:
         """Take back what `state` returned."""
-        if "representation" not in state.values:
+        representation, learned = part(state, "representation"), part(state, "learned")
+        if representation is None or learned is None:
             return
         self._representation = Representation(self.params, self._encoder, self.seed)
-        self._representation.restore(
-            State(_below(_REPRESENTATION, state), state.values["representation"])
-        )
+        self._representation.restore(representation)
         self.vectors = np.array(state.arrays["vectors"])
         self.step = int(state.values["step"])
-        self.restore_learned(State(_below(_LEARNED, state), state.values["learned"]))
+        self.restore_learned(learned)
 
     def _gather(self, data: Dataset, representation: Representation) -> Iterator[Metrics]:
         size = max(1, _BATCH_VALUES // int(np.prod(data.sample_shape)))
@@ -146,9 +155,13 @@ class RepresentedMethod(Method[P]):
             )
 
 
-def _below(prefix: str, state: State) -> dict[str, Any]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in state.arrays.items()
-        if name.startswith(prefix)
-    }
+def shrunk(images: Images) -> Images:
+    """Return images (N, C, H, W) with sides of at most SMALL pixels."""
+    longest = max(images.shape[2:])
+    if longest <= SMALL or len(images) == 0:
+        return images
+    size = [max(1, round(side * SMALL / longest)) for side in images.shape[2:]]
+    smaller = functional.interpolate(
+        torch.tensor(images), size=size, mode="bilinear", antialias=True
+    )
+    return smaller.clamp(0, 1).numpy()
