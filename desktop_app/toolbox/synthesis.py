@@ -6,8 +6,8 @@ recipes make them from the images themselves and a seeded generator, without out
     pasted     a jittered patch of another place, pasted hard; scar: a thin one, turned
                (CutPaste; Li, Sohn, Yoon & Pfister, 2021, https://arxiv.org/abs/2104.04015)
     blended    a patch of another image, resized and blended without a seam by solving the Poisson
-               equation with the target as border (NSA; Schlueter, Tan, Hou & Kainz, 2022, section 3,
-               https://arxiv.org/abs/2109.15222; Perez, Gangnet & Blake, Poisson image editing, 2003)
+               equation with the target as border (NSA; Schlueter, Tan, Hou & Kainz, 2022,
+               https://arxiv.org/abs/2109.15222; Perez, Gangnet & Blake, 2003)
     textured   a procedural texture laid over the places where Perlin noise is high, fractal and
                cellular ones in place of photographs (DRAEM; Zavrtanik, Kristan & Skocaj, 2021,
                section 3.3, https://arxiv.org/abs/2108.07610)
