@@ -19,3 +19,11 @@ def blended(images: Tensor, share: float) -> Tensor:
     chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < share
     partners = images[torch.randperm(len(images), device=images.device)]
     return torch.where(chosen, torch.lerp(images, partners, weight), images)
+
+
+def variance_left(share: float) -> float:
+    """Return the share of the variance of images that is left after `blended(images, share)`.
+
+    With w uniform in [0, 1] the expectation of (1 - w)^2 + w^2 is 2/3.
+    """
+    return 1 - min(1.0, max(0.0, share)) / 3

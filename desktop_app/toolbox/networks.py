@@ -13,6 +13,7 @@ Shapes: N images, C channels, H rows, W columns, F = C*H*W values, D latent dime
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TypeVar
 
@@ -46,29 +47,42 @@ _STATISTICS_ROWS = 2048
 
 
 class DenseEncoder(nn.Module):
-    """Layers of `nodes`, each half as wide as the one before, from an image to D numbers."""
+    """Layers of `nodes`, each half as wide as the one before, from an image to D numbers.
+
+    `widths` names the width of each hidden layer instead; none at all makes one linear map.
+    """
 
     centre: Tensor
     spread: Tensor
 
     def __init__(
-        self, sample_shape: SampleShape, outputs: int, *, layers: int = 0, nodes: int = 512
+        self,
+        sample_shape: SampleShape,
+        outputs: int,
+        *,
+        layers: int = 0,
+        nodes: int = 512,
+        widths: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        widths = [math.prod(sample_shape), *dense_widths(layers, nodes)]
-        self.hidden = nn.Sequential(*_dense_blocks(widths))
-        self.head = _linear(widths[-1], outputs, gain=1.0)
+        hidden = dense_widths(layers, nodes) if widths is None else widths
+        steps = [math.prod(sample_shape), *hidden]
+        self.hidden = nn.Sequential(*_dense_blocks(steps))
+        self.head = _linear(steps[-1], outputs, gain=1.0)
         _remember_images(self, sample_shape)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (N, D) of images (N, C, H, W)."""
-        deviation = (images - self.centre) / self.spread
-        encoded: Tensor = self.head(self.hidden(deviation.flatten(1)))
+        encoded: Tensor = self.head(self.hidden(self.deviation(images)))
         return encoded
+
+    def deviation(self, images: Tensor) -> Tensor:
+        """Return what the first layer sees (N, F): the mean image is 0, the spread 1."""
+        return ((images - self.centre) / self.spread).flatten(1)
 
     def filters(self) -> Tensor:
         """Return the weights of the first layer, one row of F values per node."""
-        return next(self.hidden.parameters()).detach()
+        return next(self.parameters()).detach()
 
 
 class DenseDecoder(nn.Module):
@@ -78,18 +92,28 @@ class DenseDecoder(nn.Module):
     spread: Tensor
 
     def __init__(
-        self, inputs: int, sample_shape: SampleShape, *, layers: int = 0, nodes: int = 512
+        self,
+        inputs: int,
+        sample_shape: SampleShape,
+        *,
+        layers: int = 0,
+        nodes: int = 512,
+        widths: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        widths = [inputs, *reversed(dense_widths(layers, nodes))]
-        self.hidden = nn.Sequential(*_dense_blocks(widths))
-        self.last = _linear(widths[-1], math.prod(sample_shape), gain=_LAST_GAIN)
+        hidden = dense_widths(layers, nodes) if widths is None else widths
+        steps = [inputs, *reversed(hidden)]
+        self.hidden = nn.Sequential(*_dense_blocks(steps))
+        self.last = _linear(steps[-1], math.prod(sample_shape), gain=_LAST_GAIN)
         _remember_images(self, sample_shape)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of latent vectors (N, D)."""
-        deviation = self.last(self.hidden(latents)).unflatten(1, self.centre.shape)
-        return _logits(self.centre, self.spread, deviation)
+        return self.logits(self.last(self.hidden(latents)))
+
+    def logits(self, deviation: Tensor) -> Tensor:
+        """Return logits (N, C, H, W) of deviations (N, F) from the mean image."""
+        return _logits(self.centre, self.spread, deviation.view(len(deviation), *self.centre.shape))
 
 
 class ConvEncoder(nn.Module):

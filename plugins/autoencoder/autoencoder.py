@@ -11,61 +11,28 @@ L is the squared error or the binary cross-entropy, averaged over values and ima
 Shapes: N images, C channels, H rows, W columns, F = C*H*W values, D numbers of the code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from desktop_app.sdk.data import Dataset
-from desktop_app.sdk.events import Events
+from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
-from desktop_app.sdk.method import Card
-from desktop_app.sdk.params import TrainingParams, param
-from desktop_app.sdk.views import Curve, HeatMap, ImageGrid, View
-from desktop_app.toolbox.augmentation import blended
-from desktop_app.toolbox.inference import inference
-from desktop_app.toolbox.networks import (
-    ConvDecoder,
-    ConvEncoder,
-    DenseDecoder,
-    DenseEncoder,
-    fit_to_images,
-)
-from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError
-from desktop_app.toolbox.running import RunningMean
-from desktop_app.toolbox.torch_method import TorchMethod
+from desktop_app.sdk.method import Card, Experiment, Preset
+from desktop_app.sdk.params import param
+from desktop_app.toolbox.augmentation import blended, variance_left
+from desktop_app.toolbox.autoencoding import AutoencodingMethod, NetworkParams, make_networks
+from desktop_app.toolbox.baselines import components_error, mean_image_entropy
 from desktop_app.toolbox.training import descend
 
-_SHOWN = 64
-"""Filters in the view."""
 
+class AutoencoderParams(NetworkParams):
+    """The networks, the code and what is asked of the rebuilt images."""
 
-class AutoencoderParams(TrainingParams):
-    """The four hyper-parameters of every autoencoder, and those of its training."""
-
-    architecture: Literal["conv", "dense"] = param(
-        "conv", help="Convolutions for photographs, dense layers for tiny images."
-    )
     code_size: int = param(
         32, low=1, high=4096, scale="log", help="Numbers D in the code; fewer squeeze harder."
-    )
-    layers: int = param(
-        0,
-        low=0,
-        high=9,
-        unit="layers",
-        help="Hidden layers of the encoder, mirrored in the decoder; 0 suits them to the image.",
-    )
-    nodes: int = param(
-        128,
-        low=1,
-        high=8192,
-        scale="log",
-        help="Nodes (dense) or channels (conv) of the widest layer; towards the code dense layers "
-        "halve, towards the image convolutions do.",
     )
     loss: Literal["mse", "bce"] = param(
         "mse", help="Squared error, or binary cross-entropy for nearly black and white images."
@@ -82,7 +49,7 @@ class AutoencoderParams(TrainingParams):
     )
 
 
-class Autoencoder(CalibratedScores, TorchMethod[AutoencoderParams]):
+class Autoencoder(AutoencodingMethod[AutoencoderParams]):
     """Squeezes images through a short code and learns to rebuild them from it."""
 
     card = Card(
@@ -100,86 +67,85 @@ class Autoencoder(CalibratedScores, TorchMethod[AutoencoderParams]):
         },
     )
 
+    presets = (
+        Preset(
+            "28 px, dense",
+            {"architecture": "dense", "layers": 2, "nodes": 512, "batch_size": 250, "epochs": 10},
+            "Digits and other tiny, centred images: layers of 512 and 256 nodes.",
+            28,
+        ),
+        Preset("32 px", {"nodes": 64}, "Small colour images.", 32),
+        Preset("64 px", {"code_size": 64}, "Photographs of one kind of thing.", 64),
+        Preset(
+            "128 px",
+            {"code_size": 128, "nodes": 256, "batch_size": 64},
+            "Larger photographs, with finer detail in a longer code.",
+            128,
+        ),
+    )
+    experiments = (
+        Experiment(
+            "Depth",
+            "Does a deeper encoder rebuild better from a code of the same size? Encoders of one to "
+            "four hidden layers.",
+            {
+                "1 layer": {"layers": 1},
+                "2 layers": {"layers": 2},
+                "3 layers": {"layers": 3},
+                "4 layers": {"layers": 4},
+            },
+        ),
+        Experiment(
+            "Code size",
+            "How many numbers do the images need? The error falls until the code is long enough.",
+            {f"{size} numbers": {"code_size": size} for size in (2, 8, 32, 128)},
+        ),
+    )
+
     toy_params: ClassVar[dict[str, int]] = {"nodes": 32}
     """What the conformance kit trains with on its small images."""
 
     def build(self, sample_shape: tuple[int, int, int]) -> None:
         """Make encoder, decoder and what is remembered about codes and errors."""
-        D, layers, nodes = self.params.code_size, self.params.layers, self.params.nodes
-        self.encoder: DenseEncoder | ConvEncoder
-        self.decoder: DenseDecoder | ConvDecoder
-        if self.params.architecture == "dense":
-            self.encoder = DenseEncoder(sample_shape, D, layers=layers, nodes=nodes)
-            self.decoder = DenseDecoder(D, sample_shape, layers=layers, nodes=nodes)
-        else:
-            self.encoder = ConvEncoder(sample_shape, D, layers=layers, nodes=nodes)
-            self.decoder = ConvDecoder(D, sample_shape, layers=layers, nodes=nodes)
-        self.usual = UsualError(sample_shape)
-        self.codes = RunningMean(2, D)  # mean and mean square of each number of the code
+        D = self.params.code_size
+        self.encoder, self.decoder = make_networks(self.params, sample_shape, D, D)
+        self.remember_codes(sample_shape, D)
 
     def learn(self, data: Dataset) -> Events:
         """Minimise the reconstruction loss, in units of that of the mean image."""
         if self.clock.step == 0:
-            fit_to_images(self.encoder, self.decoder, data)
-            self.usual.centre.copy_(self.encoder.centre)
+            self.prepare(data)
+            yield from self._trivial_values(data)
         adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
         for step in self.steps(data):
-            x = blended(step.batch, self.params.blend / len(data))  # (N, C, H, W)
-            z = self.encoder(x)  # (N, D)
+            x = blended(step.batch, self._blended_share(data))  # (N, C, H, W)
+            z = self.code(x)  # (N, D)
             logits = self.decoder(z)  # (N, C, H, W)
             rebuilt = logits.sigmoid()
             mse = F.mse_loss(rebuilt, x)
             bce = self.params.loss == "bce"
             loss = F.binary_cross_entropy_with_logits(logits, x) if bce else mse
             descend(loss / self.encoder.spread**2, adam)
-            self.usual.observe(x, rebuilt)
-            self.codes.observe(torch.stack([z.mean(dim=0), z.square().mean(dim=0)]))
-            explained = 1 - mse / (x - self.encoder.centre).square().mean().clamp(min=1e-12)
-            yield step.metrics(loss=loss, mse=mse, explained_variance=explained)
+            self.observe(x, z, rebuilt)
+            yield step.metrics(loss=loss, mse=mse, explained_variance=self.explained(x, mse))
 
-    @inference
-    def encode(self, images: Tensor) -> Tensor:
-        """Return the codes (N, D) of images."""
-        codes: Tensor = self.encoder(self._checked(images))
-        return codes
+    def _blended_share(self, data: Dataset) -> float:
+        """Return the share of images that are blended with another one."""
+        return self.params.blend / len(data)
 
-    @inference
-    def decode(self, latents: Tensor) -> Tensor:
-        """Return the images (N, C, H, W) of codes (N, D)."""
-        images: Tensor = self.decoder(latents).sigmoid()
-        return images
-
-    def reconstruction(self, images: Tensor) -> Tensor:
-        """Return the rebuilt images (N, C, H, W)."""
-        rebuilt: Tensor = self.decoder(self.encoder(images)).sigmoid()
-        return rebuilt
-
-    def views(self) -> Sequence[View]:
-        """Return how the code is used, where errors are usual and, if dense, the filters."""
-        if self.sample_shape is None:
-            return ()
-        mean, square = self.codes.value.cpu().numpy()
-        spread = np.sqrt(np.maximum(square - mean**2, 0)).astype(np.float32)  # (D,)
-        number = np.arange(1, len(spread) + 1, dtype=np.float32)
-        views: list[View] = [
-            Curve(
-                "Spread of each number of the code",
-                {"standard deviation": (number, np.sort(spread)[::-1].copy())},
-                x_label="number of the code, by spread",
-                y_label="standard deviation over images",
-                kind="bars",
-            ),
-            HeatMap("Usual error at each pixel", self.usual.error.value.cpu().numpy().copy()),
-        ]
-        if isinstance(self.encoder, DenseEncoder):
-            views.append(self._filters(self.encoder))
-        return views
-
-    def _filters(self, encoder: DenseEncoder) -> ImageGrid:
-        filters = encoder.filters().cpu().numpy()  # (nodes, F)
-        strongest = np.argsort(-np.square(filters).sum(axis=1), kind="stable")[:_SHOWN]
-        images = filters[strongest].reshape(-1, *encoder.centre.shape)
-        return ImageGrid("Strongest filters of the first layer", images, signed=True)
+    def _trivial_values(self, data: Dataset) -> Iterator[TrivialValue]:
+        """Tell what the mean image and principal components reach on the images as blended."""
+        left = variance_left(self._blended_share(data))
+        mean_image = left * float(self.encoder.spread) ** 2
+        if self.params.loss == "bce":
+            entropy = mean_image_entropy(self.encoder.centre.cpu().numpy())
+            yield TrivialValue("loss", entropy, "mean image")
+        else:
+            yield TrivialValue("loss", mean_image, "mean image")
+        yield TrivialValue("mse", mean_image, "mean image")
+        error = components_error(data, self.params.code_size)
+        if error is not None:
+            yield TrivialValue("mse", left * error, "PCA with the same code size", stays=None)
 
 
 @hookimpl

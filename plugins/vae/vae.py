@@ -14,7 +14,7 @@ Shapes: N images, C channels, H rows, W columns, F = C*H*W values, D latent dime
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -22,23 +22,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Dataset, Images
-from desktop_app.sdk.events import Events
+from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
-from desktop_app.sdk.method import Card
-from desktop_app.sdk.params import TrainingParams, param
-from desktop_app.sdk.views import Curve, HeatMap, View
-from desktop_app.toolbox.inference import inference
-from desktop_app.toolbox.networks import (
-    ConvDecoder,
-    ConvEncoder,
-    DenseDecoder,
-    DenseEncoder,
-    fit_to_images,
-)
-from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError
+from desktop_app.sdk.method import Card, Preset
+from desktop_app.sdk.params import param
+from desktop_app.sdk.views import Curve, ImageGrid, View
+from desktop_app.toolbox.autoencoding import AutoencodingMethod, NetworkParams, make_networks
+from desktop_app.toolbox.baselines import mean_image_entropy
 from desktop_app.toolbox.running import RunningMean
-from desktop_app.toolbox.torch_method import TorchMethod
 from desktop_app.toolbox.training import descend
 
 ACTIVE_VARIANCE = 0.01
@@ -47,9 +39,16 @@ _LEAST_VARIANCE = (0.5 / 255) ** 2
 """Of the Gaussian: half a grey level."""
 _MOST_LOG_VARIANCE = 10.0
 """Of the posterior, either way: its exponential stays finite."""
+_COLLAPSED = 0.5
+"""KL in nats, beyond the free bits, at which the code tells next to nothing of an image."""
+_TRAVERSED = 8
+"""Latent dimensions that are moved one at a time, those of the largest KL."""
+_STEPS = np.linspace(-3, 3, 7, dtype=np.float32)
+"""Where they are moved to, in standard deviations of the prior."""
+_SAMPLES = 32
 
 
-class VAEParams(TrainingParams):
+class VAEParams(NetworkParams):
     """The latent space, what it is weighed against, and the networks."""
 
     latent_dim: int = param(32, low=1, high=1024, scale="log", help="Latent dimensions D.")
@@ -78,27 +77,9 @@ class VAEParams(TrainingParams):
         advanced=True,
         help="KL of each latent dimension that costs nothing; above 0, no dimension falls asleep.",
     )
-    architecture: Literal["conv", "dense"] = param(
-        "conv", help="Convolutions for photographs, dense layers for tiny images."
-    )
-    layers: int = param(
-        0,
-        low=0,
-        high=9,
-        unit="layers",
-        help="Hidden layers of the encoder, mirrored in the decoder; 0 suits them to the image.",
-    )
-    nodes: int = param(
-        128,
-        low=1,
-        high=8192,
-        scale="log",
-        help="Nodes (dense) or channels (conv) of the widest layer; towards the code dense layers "
-        "halve, towards the image convolutions do.",
-    )
 
 
-class VAE(CalibratedScores, TorchMethod[VAEParams]):
+class VAE(AutoencodingMethod[VAEParams]):
     """Learns a smooth Gaussian code from which new images can be drawn."""
 
     card = Card(
@@ -116,6 +97,29 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
         },
     )
 
+    presets = (
+        Preset(
+            "28 px, dense",
+            {
+                "architecture": "dense",
+                "layers": 1,
+                "nodes": 400,
+                "latent_dim": 20,
+                "likelihood": "bernoulli",
+            },
+            "Digits and other tiny, nearly black and white images: 400 nodes, 20 dimensions.",
+            28,
+        ),
+        Preset("32 px", {"nodes": 64}, "Small colour images.", 32),
+        Preset("64 px", {"latent_dim": 64}, "Photographs of one kind of thing.", 64),
+        Preset(
+            "128 px",
+            {"latent_dim": 128, "nodes": 256, "batch_size": 64, "free_bits": 0.02},
+            "Larger photographs; free bits keep the many dimensions awake.",
+            128,
+        ),
+    )
+
     toy_params: ClassVar[dict[str, int]] = {"nodes": 32}
     """What the conformance kit trains with on its small images."""
 
@@ -123,25 +127,17 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
 
     def build(self, sample_shape: tuple[int, int, int]) -> None:
         """Make encoder, decoder and what is remembered about codes and errors."""
-        D, layers, nodes = self.params.latent_dim, self.params.layers, self.params.nodes
-        self.encoder: DenseEncoder | ConvEncoder
-        self.decoder: DenseDecoder | ConvDecoder
-        if self.params.architecture == "dense":
-            self.encoder = DenseEncoder(sample_shape, 2 * D, layers=layers, nodes=nodes)
-            self.decoder = DenseDecoder(D, sample_shape, layers=layers, nodes=nodes)
-        else:
-            self.encoder = ConvEncoder(sample_shape, 2 * D, layers=layers, nodes=nodes)
-            self.decoder = ConvDecoder(D, sample_shape, layers=layers, nodes=nodes)
-        self.usual = UsualError(sample_shape)
+        D = self.params.latent_dim
+        self.encoder, self.decoder = make_networks(self.params, sample_shape, 2 * D, D)
+        self.remember_codes(sample_shape, D)
         self.register_buffer("noise", torch.ones(()))  # variance of the Gaussian
-        self.codes = RunningMean(2, D)  # mean and mean square of each E[z|x]
         self.divergences = RunningMean(D)  # KL of each dimension, nats
 
     def learn(self, data: Dataset) -> Events:
         """Minimise the negative evidence lower bound."""
         if self.clock.step == 0:
-            fit_to_images(self.encoder, self.decoder, data)
-            self.usual.centre.copy_(self.encoder.centre)
+            self.prepare(data)
+            yield from self._trivial_values()
         adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
         for step in self.steps(data):
             x = step.batch  # (N, C, H, W)
@@ -154,7 +150,8 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
             charged = kl.clamp(min=self.params.free_bits).sum()
             loss = nll + self._weight(step.progress) * charged
             descend(loss, adam)
-            self._remember(x, logits, mean, kl)
+            self.observe(x, mean, logits.sigmoid())
+            self.divergences.observe(kl)
             yield step.metrics(
                 loss=loss,
                 nll=nll,
@@ -177,21 +174,9 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
             nats = 0.5 * (error / self.noise + torch.log(2 * math.pi * self.noise))
         return nats.flatten(1).sum(dim=1)
 
-    def code_variances(self) -> Tensor:
-        """Return Var_x E[z|x] of each latent dimension (D,)."""
-        moments: Tensor = self.codes.value
-        return (moments[1] - moments[0].square()).clamp(min=0)
-
-    @inference
-    def encode(self, images: Tensor) -> Tensor:
-        """Return the posterior means (N, D) of images."""
-        return self.posterior(self._checked(images))[0]
-
-    @inference
-    def decode(self, latents: Tensor) -> Tensor:
-        """Return the images (N, C, H, W) of latent vectors (N, D)."""
-        images: Tensor = self.decoder(latents).sigmoid()
-        return images
+    def code(self, images: Tensor) -> Tensor:
+        """Return the posterior means (N, D)."""
+        return self.posterior(images)[0]
 
     def generate(self, count: int, seed: int) -> Images:
         """Return images (count, C, H, W) of draws from N(0, I)."""
@@ -199,13 +184,8 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
         images: Images = self.decode(draws.astype(np.float32))
         return images
 
-    def reconstruction(self, images: Tensor) -> Tensor:
-        """Return the images (N, C, H, W) of the posterior means."""
-        rebuilt: Tensor = self.decoder(self.posterior(images)[0]).sigmoid()
-        return rebuilt
-
     def views(self) -> Sequence[View]:
-        """Return how much each latent dimension tells, and where errors are usual."""
+        """Return what each latent dimension tells and draws, usual errors, and new images."""
         if self.sample_shape is None:
             return ()
         kl = self.divergences.value.cpu().numpy()
@@ -228,7 +208,9 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
                 marks={"active above": ACTIVE_VARIANCE},
                 kind="bars",
             ),
-            HeatMap("Usual error at each pixel", self.usual.error.value.cpu().numpy().copy()),
+            self._usual_errors(),
+            self._traversal(kl),
+            ImageGrid("Draws from the prior", self.generate(_SAMPLES, seed=0)),
         )
 
     def _weight(self, progress: float) -> float:
@@ -242,11 +224,34 @@ class VAE(CalibratedScores, TorchMethod[VAEParams]):
         error = (logits.sigmoid() - images).square().mean()
         self.noise.copy_(error.clamp(min=_LEAST_VARIANCE))
 
-    @torch.no_grad()
-    def _remember(self, images: Tensor, logits: Tensor, mean: Tensor, kl: Tensor) -> None:
-        self.usual.observe(images, logits.sigmoid())
-        self.codes.observe(torch.stack([mean.mean(dim=0), mean.square().mean(dim=0)]))
-        self.divergences.observe(kl)
+    def _trivial_values(self) -> Iterator[TrivialValue]:
+        """Tell what the mean image costs, and the KL of a code that says nothing."""
+        nats = self.mean_image_nats()
+        yield TrivialValue("nll", nats, "mean image")
+        yield TrivialValue("elbo", -nats, "mean image")
+        free = self.params.free_bits * self.params.latent_dim
+        yield TrivialValue("kl", free + _COLLAPSED, "collapse", stays="below")
+
+    def mean_image_nats(self) -> float:
+        """Return -log p(x) per image when every image is rebuilt as the mean image."""
+        values = self.encoder.centre.numel()
+        if self.params.likelihood == "bernoulli":
+            return values * mean_image_entropy(self.encoder.centre.cpu().numpy())
+        variance = max(float(self.encoder.spread) ** 2, _LEAST_VARIANCE)
+        return 0.5 * values * (1 + math.log(2 * math.pi * variance))
+
+    def _traversal(self, kl: Array) -> ImageGrid:
+        """Return images decoded on lines through 0, one row for each dimension."""
+        dimensions = np.argsort(-kl, kind="stable")[:_TRAVERSED]
+        latents = np.zeros((len(dimensions), len(_STEPS), len(kl)), np.float32)
+        for row, dimension in enumerate(dimensions):
+            latents[row, :, dimension] = _STEPS
+        return ImageGrid(
+            "One latent dimension at a time",
+            self.decode(latents.reshape(-1, len(kl))),
+            columns=len(_STEPS),
+            captions=[f"z{d} = {z:+.0f}" for d in dimensions for z in _STEPS],
+        )
 
 
 def divergence(mean: Tensor, log_var: Tensor) -> Tensor:

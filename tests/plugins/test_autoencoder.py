@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from desktop_app.sdk.data import ArrayDataset, as_images
+from desktop_app.sdk.events import Metrics, TrivialValue
 from desktop_app.sdk.views import Curve, HeatMap, ImageGrid
+from desktop_app.toolbox.networks import ConvEncoder
 from plugins.autoencoder.autoencoder import Autoencoder, AutoencoderParams
 from tests.plugins.pictures import digits, last_metrics, shaded
 
@@ -84,6 +86,40 @@ def test_views_show_the_use_of_the_code_and_dense_filters() -> None:
     assert filters.images.shape == (10, 3, 16, 16)
 
 
+@pytest.mark.parametrize("loss", ["mse", "bce"])
+@pytest.mark.parametrize("blend", [0, 32, 1000])
+def test_the_trivial_loss_is_that_of_the_mean_image(loss: str, blend: int) -> None:
+    data = shaded(64)
+    method = autoencoder(loss=loss, blend=blend, least_steps=40, learning_rate=1e-8)
+
+    told = list(method.fit(data))
+
+    line = next(event for event in told if isinstance(event, TrivialValue))
+    losses = [event.values["loss"] for event in told if isinstance(event, Metrics)]
+    assert line.curve == "loss"
+    assert line.value == pytest.approx(np.mean(losses), rel=0.1 if loss == "mse" else 0.01)
+
+
+def test_components_are_a_line_without_a_warning() -> None:
+    lines = [line for line in autoencoder().fit(shaded(64)) if isinstance(line, TrivialValue)]
+
+    assert [line.stays for line in lines if line.meaning == "mean image"] == ["near", "near"]
+    (components,) = [line for line in lines if line.meaning.startswith("PCA")]
+    assert components.stays is None
+    assert components.value < 1e-4 < lines[0].value  # three causes, four components
+
+
+def test_the_experiment_on_depth_has_encoders_of_one_to_four_layers() -> None:
+    depths = []
+    for values in Autoencoder.experiments[0].variants.values():
+        method = autoencoder(**values)
+        method.build((1, 32, 32))
+        assert isinstance(method.encoder, ConvEncoder)
+        depths.append(len(method.encoder.blocks))
+
+    assert depths == [1, 2, 3, 4]
+
+
 def test_before_it_is_trained_it_has_no_views() -> None:
     assert not autoencoder().views()
 
@@ -112,7 +148,7 @@ def test_blends_help_a_folder_of_31_photographs(shared_data: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.shared
 def test_mnist_is_rebuilt_far_better_than_by_as_many_components(shared_data: Path) -> None:
-    method = Autoencoder(AutoencoderParams(architecture="dense", code_size=32, epochs=10))
+    method = Autoencoder(AutoencoderParams.parse(Autoencoder.presets[0].values))
 
     last_metrics(method.fit(ArrayDataset(digits(shared_data, "train"))))
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.nn import functional
 
 from desktop_app.sdk.data import ArrayDataset, as_images
-from desktop_app.sdk.views import Curve
+from desktop_app.sdk.events import Metrics, TrivialValue
+from desktop_app.sdk.views import Curve, ImageGrid
 from plugins.vae.vae import VAE, VAEParams, divergence
 from tests.plugins.pictures import digits, last_metrics, shaded
 
@@ -74,9 +76,8 @@ def test_the_loss_is_likelihood_and_weighted_divergence() -> None:
 def test_the_divergence_counts_little_while_it_warms_up() -> None:
     events = vae(beta=2.0, warm_up=1.0, least_steps=10).fit(shaded(16))
 
-    weights = [
-        (event.values["loss"] - event.values["nll"]) / event.values["kl"] for event in events
-    ]
+    told = [event.values for event in events if isinstance(event, Metrics)]
+    weights = [(values["loss"] - values["nll"]) / values["kl"] for values in told]
 
     np.testing.assert_allclose(weights, 2 * np.arange(1, 11) / 10, rtol=1e-2)
 
@@ -106,12 +107,59 @@ def test_by_default_faint_photographs_do_not_collapse() -> None:
 
 
 def test_views_show_the_divergence_of_each_dimension() -> None:
-    kl, active, _ = trained().views()
+    kl, active, _, traversal, drawn = trained().views()
 
     assert isinstance(kl, Curve)
     assert isinstance(active, Curve)
     assert (np.diff(kl.lines["KL"][1]) <= 0).all()
     assert active.marks == {"active above": 0.01}
+    assert isinstance(traversal, ImageGrid)
+    assert traversal.images.shape == (4 * 7, 1, 16, 16)
+    assert isinstance(drawn, ImageGrid)
+    assert len(drawn.images) == 32
+
+
+def test_the_middle_of_every_traversal_is_the_same_image() -> None:
+    traversal = trained(least_steps=50).views()[3]
+
+    assert isinstance(traversal, ImageGrid)
+    rows = traversal.images.reshape(4, 7, -1)
+    np.testing.assert_allclose(rows[:, 3], rows[:1, 3].repeat(4, axis=0), atol=1e-6)
+    assert np.abs(rows[0, 0] - rows[0, 6]).max() > 0.01
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_the_trivial_likelihood_is_that_of_the_mean_image(likelihood: str) -> None:
+    data = shaded(64)
+    method = vae(likelihood=likelihood)
+
+    lines = {line.curve: line for line in method.fit(data) if isinstance(line, TrivialValue)}
+
+    x = torch.from_numpy(data.images(slice(None)))
+    mean = x.mean(dim=0)
+    expected = (
+        Normal(mean, (x - mean).square().mean().sqrt()).log_prob(x)
+        if likelihood == "gaussian"
+        else -functional.binary_cross_entropy(mean.expand_as(x), x, reduction="none")
+    )
+    assert lines["elbo"].value == pytest.approx(float(expected.sum() / 64), rel=1e-4)
+    assert lines["nll"].value == -lines["elbo"].value
+    assert lines["kl"].stays == "below"
+
+
+def test_the_loss_is_that_of_pythae() -> None:
+    pythae = pytest.importorskip("pythae.models")
+    model = pythae.VAE(pythae.VAEConfig(input_dim=(1, 16, 16), latent_dim=4))
+    logits, x = torch.randn(5, 1, 16, 16), torch.rand(5, 1, 16, 16).round()
+    mean, log_var = torch.randn(5, 4), torch.randn(5, 4)
+    model.model_config.reconstruction_loss = "bce"
+
+    theirs = model.loss_function(logits.sigmoid(), x, mean, log_var, mean)
+
+    method = trained(likelihood="bernoulli")
+    ours = method.negative_log_likelihood(logits, x), divergence(mean, log_var).sum(dim=1)
+    torch.testing.assert_close(ours[0].mean(), theirs[1], rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(ours[1].mean(), theirs[2])
 
 
 def test_samples_depend_on_their_seed_alone() -> None:
@@ -126,9 +174,7 @@ def test_samples_depend_on_their_seed_alone() -> None:
 @pytest.mark.slow
 @pytest.mark.shared
 def test_mnist_costs_less_than_110_nats_after_five_epochs(shared_data: Path) -> None:
-    params = VAEParams(
-        architecture="dense", layers=1, nodes=400, latent_dim=20, likelihood="bernoulli", epochs=5
-    )
+    params = VAEParams.parse({**VAE.presets[0].values, "epochs": 5})
     method = VAE(params)
     last_metrics(method.fit(ArrayDataset(digits(shared_data, "train"))))
 

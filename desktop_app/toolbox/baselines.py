@@ -1,0 +1,65 @@
+"""What can be reached without learning: the lines that a method's curves are held against.
+
+Shapes: N images, C channels, H rows, W columns, F = C*H*W values, D components.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from desktop_app.sdk.data import Array, Dataset, Images
+
+_PRODUCTS = 1e10
+"""Multiplications that the components of a sample may cost: under a second."""
+_MOST_SAMPLE = 2048
+_LEAST_PER_COMPONENT = 8
+"""Images for each component below which a sample says too little about the folder."""
+_SIGMAS = tuple(round(0.3 * 1.15**number, 3) for number in range(20))
+"""Widths of the Gaussians that are tried, 0.3 to 4.3 pixels."""
+
+
+def even_rows(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of `count` rows, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.int64))
+
+
+def mean_image_entropy(mean: Array, margin: float = 1e-3) -> float:
+    """Return the binary cross-entropy per value of the mean image (C, H, W), in nats.
+
+    It is linear in the images: their mean stands for all of them.
+    """
+    m = np.clip(np.asarray(mean, np.float64), margin, 1 - margin)
+    return float(-(mean * np.log(m) + (1 - mean) * np.log(1 - m)).mean())
+
+
+def components_error(data: Dataset, components: int) -> float | None:
+    """Return the mean squared error per value of that many principal components.
+
+    They are those of an even sample of the images. None where the sample is too small for them:
+    a few images lie in the span of their own components, which says nothing about others.
+    """
+    F = math.prod(data.sample_shape)
+    rows = even_rows(len(data), int(min(_MOST_SAMPLE, math.sqrt(_PRODUCTS / F))))
+    if len(rows) <= components or len(rows) < min(len(data), _LEAST_PER_COMPONENT * components):
+        return None
+    X = data.images(rows).reshape(len(rows), F)
+    X = X - X.mean(axis=0)
+    gram = X @ X.T if len(rows) < F else X.T @ X
+    left = float(np.linalg.eigvalsh(gram)[:-components].sum())  # rising
+    return max(0.0, left / X.size)
+
+
+def psnr(images: Images, others: Images) -> float:
+    """Return the peak signal-to-noise ratio in dB of images in [0, 1]."""
+    error = float(np.square(np.asarray(images, np.float64) - others).mean())
+    return -10 * math.log10(max(error, 1e-12))
+
+
+def best_gaussian(clean: Images, noisy: Images) -> tuple[float, float]:
+    """Return sigma in pixels and PSNR in dB of the Gaussian that denoises (N, C, H, W) best."""
+    tried = [
+        (sigma, psnr(clean, gaussian_filter(noisy, (0, 0, sigma, sigma)))) for sigma in _SIGMAS
+    ]
+    return max(tried, key=lambda pair: pair[1])
