@@ -48,7 +48,7 @@ def components_error(data: Dataset, components: int) -> float | None:
     X = X - X.mean(axis=0)
     gram = X @ X.T if len(rows) < F else X.T @ X
     left = float(np.linalg.eigvalsh(gram)[:-components].sum())  # rising
-    return max(0.0, left / X.size)
+    return max(0.0, left / (len(rows) * F))
 
 
 def psnr(images: Images, others: Images) -> float:
