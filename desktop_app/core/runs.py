@@ -8,6 +8,7 @@
     method/              the trained method
     attached/<name>/     copies of the trained runs that parameters name
     previews/ latents/   pictures and positions of the probe images, by step
+    pictures/ views/     what only this method draws: while it trained, and at its end
     results/<key>/       scores, latents and maps of one image folder
 
 Whatever is on screen can be rebuilt from it; the folder can be copied to another machine.
@@ -90,6 +91,8 @@ class JobSpec(BaseModel):
     checkpoint_seconds: float = 30.0
     preview_seconds: float = 5.0
     title: str = ""
+    experiment: str = ""
+    """Name and moment of the experiment that the run is a variant of, "" for none."""
     loupe: str = __version__
     created: float = Field(default_factory=time.time)
 

@@ -1,7 +1,8 @@
 """Pictures of the present state of a training, of the same few images each time.
 
 By capability: reconstructions, samples, heat maps, and the positions of up to a thousand images for
-the live latent map. Random numbers and modes of the training are left as they were.
+the live latent map, whose latents are measured as well. Random numbers and modes of the training
+are left as they were.
 """
 
 import time
@@ -11,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.core.files import replaced
+from desktop_app.core.health import Health
 from desktop_app.core.runs import Run
 from desktop_app.sdk.capabilities import Decodes, Embeds, Encodes, Generates, Localizes, Scores
 from desktop_app.sdk.data import Array, Dataset, as_pixels
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.events import Latents, Preview
 from desktop_app.sdk.method import Method
+from desktop_app.worker.measuring import Probe, tell_health
 from desktop_app.worker.narrator import Narrator
 
 _PROBES = 8
@@ -27,32 +30,58 @@ _SAMPLES = 16
 class Snapshots:
     """Takes pictures on a clock that slows down: never more than a tenth of the time."""
 
-    def __init__(self, run: Run, data: Dataset, ids: NDArray[np.int64], seconds: float) -> None:
-        """`ids` (N,) are the images' numbers in the folder's index."""
+    def __init__(
+        self,
+        run: Run,
+        data: Dataset,
+        ids: NDArray[np.int64],
+        seconds: float,
+        probe: Probe | None = None,
+    ) -> None:
+        """`ids` (N,) are the numbers of the images in the index; `probe` compares with labels."""
         self._run = run
+        self._probe = probe
         self._seconds = seconds
         self._ids = ids
         self._map_rows = _evenly(len(data), _MAP_POINTS)
         self._probes = data.images(_evenly(len(data), _PROBES))
         self._data = data
         self._next = 0.0
-        self._number = 0
+        if probe is not None:
+            probe.look_at(self._map_rows)
 
     def is_due(self, elapsed: float) -> bool:
         """Tell whether it is time for the next picture; `elapsed` counts seconds of training."""
         return elapsed >= self._next
 
-    def take(self, method: Method[Any], step: int, narrator: Narrator) -> None:
-        """Write the pictures of this moment and tell where they are.
+    def take(
+        self,
+        method: Method[Any],
+        step: int,
+        narrator: Narrator,
+        *,
+        epoch: float = 0.0,
+        last: bool = False,
+    ) -> Health | None:
+        """Write the pictures of this moment, tell where they are, and measure the latents.
 
-        A method that is not ready for one of them yet is passed over.
+        A method that is not ready for one of them yet is passed over. Returns the health of an
+        encoder's latents, None where there is none.
         """
         began = time.monotonic()
         for name, images, columns in _pictures(method, self._probes):
             self.write_preview(Preview(name, images, columns), step, narrator)
-        self._write_latents(method, step, narrator)
+        found = None
+        latents = self._latents(method)
+        if latents is not None:
+            self.write_latents(Latents(latents, self._map_rows), step, narrator)
+            if not isinstance(method, Embeds):  # a layout has no dimensions that could be dead
+                found = tell_health(latents, step, epoch, narrator)
+            if self._probe is not None:
+                self._probe.tell(method, latents, step, epoch, narrator, last=last)
         cost = time.monotonic() - began
         self._next = narrator.elapsed + max(self._seconds, 10 * cost, 0.02 * narrator.elapsed)
+        return found
 
     def write_preview(self, preview: Preview, step: int, narrator: Narrator) -> None:
         """Write pictures that the method itself drew, or those of `take`."""
@@ -69,23 +98,23 @@ class Snapshots:
 
     def write_latents(self, latents: Latents, step: int, narrator: Narrator) -> None:
         """Write the positions of images; `rows` become numbers in the folder's index."""
-        self._number += 1
         name = f"{step:09d}.npz"
         self._save("latents", name, latents=latents.latents, ids=self._ids[latents.rows])
         narrator.tell("latents", step=step, file=f"latents/{name}")
 
-    def _write_latents(self, method: Method[Any], step: int, narrator: Narrator) -> None:
-        """Write where images lie; a method that embeds knows it without being asked for each."""
+    def _latents(self, method: Method[Any]) -> Array | None:
+        """Return where the images of the map lie; None where the method cannot say it yet.
+
+        A method that embeds knows it without being asked for each image.
+        """
         try:
             if isinstance(method, Embeds):
-                latents = method.embed()[self._map_rows]
-            elif isinstance(method, Encodes):
-                latents = method.encode(self._data.images(self._map_rows))
-            else:
-                return
+                return np.asarray(method.embed()[self._map_rows])
+            if isinstance(method, Encodes):
+                return np.asarray(method.encode(self._data.images(self._map_rows)))
         except LoupeError:
-            return
-        self.write_latents(Latents(latents, self._map_rows), step, narrator)
+            return None
+        return None
 
     def _save(self, folder: str, name: str, **arrays: NDArray[Any]) -> None:
         with replaced(self._run.path / folder / name) as temporary, temporary.open("wb") as file:

@@ -6,12 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.runs import KEPT_CHECKPOINTS, JobState, Run
 from desktop_app.core.states import read_about, read_state, write_state
+from desktop_app.core.table import ImageTable
 from desktop_app.core.viewfiles import write_views
 from desktop_app.sdk.data import Dataset, LabelledDataset
 from desktop_app.sdk.events import (
@@ -24,13 +22,16 @@ from desktop_app.sdk.events import (
     TrivialValue,
 )
 from desktop_app.sdk.method import Method
+from desktop_app.worker import alarms
 from desktop_app.worker.applying import apply_method, apply_spec
 from desktop_app.worker.commands import Commands, Stopped
 from desktop_app.worker.devices import chosen_device, device_name, memory, use_threads
 from desktop_app.worker.failures import told_failures
 from desktop_app.worker.loading import keep_attached, new_method
+from desktop_app.worker.measuring import Probe
 from desktop_app.worker.narrator import Narrator, Observer, silent
 from desktop_app.worker.ownership import continued, owned
+from desktop_app.worker.pictures import Pictures
 from desktop_app.worker.preparation import training_images
 from desktop_app.worker.snapshots import Snapshots
 
@@ -63,6 +64,10 @@ class _Training:
         self._narrator = narrator
         self._checkpoint = checkpoint
         self._step = int(read_about(checkpoint)["step"]) if checkpoint is not None else 0
+        self._epoch = 0.0
+        told = run.events() if checkpoint is not None else []
+        self._alarms = alarms.Alarms({line["curve"] for line in told if line["type"] == "alarm"})
+        self._pictures = Pictures(run, narrator)
         self._saved = time.monotonic()
         self._saved_step = self._step
 
@@ -84,7 +89,7 @@ class _Training:
         if method.uses_labels:
             data = LabelledDataset(data, table.labels)
         narrator.state(JobState.RUNNING)
-        if not self._finishes(method, data, table.ids):
+        if not self._finishes(method, data, self._snapshots(table, data)):
             return JobState.STOPPED
         write_state(self._run.method_path, method.state(), step=self._step)
         write_views(self._run.path / "views", method.views())
@@ -101,25 +106,42 @@ class _Training:
             return JobState.STOPPED
         return JobState.FINISHED
 
-    def _finishes(self, method: Method[Any], data: Dataset, ids: NDArray[np.int64]) -> bool:
+    def _snapshots(self, table: ImageTable, data: Dataset) -> Snapshots:
+        """Return what takes pictures and measures latents; labels are for it alone."""
+        run, spec = self._run, self._spec
+        key = str((run.data() or {}).get("folder_key", ""))
+        probe = Probe(spec, run.attached_path, key, table, data)
+        return Snapshots(run, data, table.ids, spec.preview_seconds, probe)
+
+    def _finishes(self, method: Method[Any], data: Dataset, snapshots: Snapshots) -> bool:
         """Drive the training to its end; False when it was stopped before."""
-        snapshots = Snapshots(self._run, data, ids, self._spec.preview_seconds)
         events = method.fit(data)
         for event in events:
             self._tell(event, snapshots)
             if not isinstance(event, Metrics):
                 continue
-            self._step = event.step
+            self._step, self._epoch = event.step, event.epoch
+            alarms.tell(self._alarms.watch(event), self._step, self._narrator)
             if snapshots.is_due(self._narrator.elapsed):
-                snapshots.take(method, self._step, self._narrator)
+                self._take(method, snapshots)
                 self._narrator.tell("memory", **memory(method.device))
             if time.monotonic() - self._saved > self._spec.checkpoint_seconds:
                 self._save(method, event)
             if self._obeyed(method, event, snapshots) == "stop":
+                self._pictures.flush()
                 return False
-        snapshots.take(method, self._step, self._narrator)
+        alarms.tell(self._alarms.finish(), self._step, self._narrator)
+        self._take(method, snapshots, last=True)
+        self._pictures.flush()
         self._save(method, None)
         return True
+
+    def _take(self, method: Method[Any], snapshots: Snapshots, *, last: bool = False) -> None:
+        """Take pictures and measures of this moment, and warn when the latents have collapsed."""
+        step, epoch = self._step, self._epoch
+        health = snapshots.take(method, step, self._narrator, epoch=epoch, last=last)
+        if health is not None:
+            alarms.tell(self._alarms.watch_health(epoch, health), step, self._narrator)
 
     def _obeyed(self, method: Method[Any], event: Metrics, snapshots: Snapshots) -> str | None:
         """Follow the commands that came; return "stop" when the training must end here."""
@@ -128,7 +150,7 @@ class _Training:
             if command == "checkpoint":
                 self._save(method, event)
             elif command == "preview":
-                snapshots.take(method, self._step, self._narrator)
+                self._take(method, snapshots)
             elif command == "stop":
                 self._narrator.state(JobState.STOPPING)
                 self._save(method, event)
@@ -179,8 +201,9 @@ class _Training:
             case Latents():
                 snapshots.write_latents(event, self._step, self._narrator)
             case Picture():
-                self._narrator.tell("view", step=self._step)
+                self._pictures.take(event.view, self._step)
             case TrivialValue():
+                self._alarms.expect(event)
                 self._narrator.tell("trivial_value", **asdict(event))
 
 

@@ -25,7 +25,7 @@ def test_pictures_and_positions_are_written_where_the_events_say(
     with Narrator(trained_run) as narrator:
         snapshots.take(trained_method(trained_run.path, "cpu"), 7, narrator)
 
-    told = [event for event in trained_run.events() if event.get("step") == 7]
+    told = [event for event in trained_run.events() if event.get("step") == 7 and "file" in event]
     names = {event.get("name", event["type"]): trained_run.path / event["file"] for event in told}
     assert set(names) == {"reconstructions", "heat maps", "latents"}
     with np.load(names["reconstructions"], allow_pickle=False) as arrays:

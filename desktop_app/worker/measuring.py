@@ -1,0 +1,162 @@
+"""What the host measures of latents while a method trains: their health, and what labels say.
+
+Labels never reach the method: it encodes images, and the host compares the latents with them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.core.baselines import Accuracies, Probed, pixel_baselines, untrained_baseline
+from desktop_app.core.health import Health, health
+from desktop_app.core.probe import halves, knn_accuracy
+from desktop_app.core.runs import JobSpec
+from desktop_app.core.table import ImageTable
+from desktop_app.sdk.data import Array, Dataset
+from desktop_app.sdk.method import Method
+from desktop_app.worker.narrator import Narrator
+from desktop_app.worker.untrained import has_untrained, untrained_latents
+
+_BASELINES_AFTER = 10.0
+"""Seconds of training before the baselines are measured, unless it ends before."""
+
+
+def tell_health(latents: Array, step: int, epoch: float, narrator: Narrator) -> Health | None:
+    """Tell how healthy latents (N, D) are; return it, None where it means nothing."""
+    found = health(latents)
+    if found is not None:
+        narrator.tell(
+            "health",
+            step=step,
+            epoch=epoch,
+            elapsed=round(narrator.elapsed, 4),
+            values={
+                "spread": found.spread,
+                "effective_rank": found.effective_rank,
+                "dead_share": found.dead_share,
+            },
+            healthy={"spread": found.healthy_spread, "effective_rank": found.dimensions},
+        )
+    return found
+
+
+class Probe:
+    """Accuracies of the latents of the images that the live map shows."""
+
+    def __init__(
+        self, spec: JobSpec, attached: Path, key: str, table: ImageTable, data: Dataset
+    ) -> None:
+        """`table` and `data` are what is trained on; `key` is that of the folder."""
+        self._spec, self._attached, self._key = spec, attached, key
+        self._table, self._data = table, data
+        self._baselines: dict[str, Accuracies] | None = None
+        self._probed: Probed | None = None
+        self._places: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def look_at(self, rows: NDArray[np.int64]) -> None:
+        """Choose, among these rows of the data set (N,), the images that are compared."""
+        found = halves([self._table.labels[row] for row in rows.tolist()])
+        if found is not None:
+            part = _Rows(self._data, rows)
+            self._places = found.rows
+            self._probed = Probed(part, found, self._key, self._table.where(rows))
+
+    def tell(
+        self,
+        method: Method[Any],
+        latents: Array,
+        step: int,
+        epoch: float,
+        narrator: Narrator,
+        *,
+        last: bool,
+    ) -> None:
+        """Tell the accuracies of latents (N, D) of the rows that are looked at.
+
+        The linear probe comes with the last call; baselines once they are worth their time.
+        """
+        probed = self._probed
+        if probed is None or latents.ndim != 2 or not np.isfinite(latents).all():
+            return
+        if self._baselines is None and (last or narrator.elapsed > _BASELINES_AFTER):
+            self._baselines = self._measure_baselines(method, probed, narrator)
+        features = np.asarray(latents)[self._places]
+        count = len(probed.halves.known)
+        values = (
+            probed.measured(features)
+            if last
+            else {"knn": knn_accuracy(features[:count], features[count:], probed.halves)}
+        )
+        narrator.tell(
+            "probe",
+            step=step,
+            epoch=epoch,
+            elapsed=round(narrator.elapsed, 4),
+            values=values,
+            baselines=self._baselines or {},
+            images=len(self._places),
+            classes=len(probed.halves.classes),
+        )
+
+    def _measure_baselines(
+        self, method: Method[Any], probed: Probed, narrator: Narrator
+    ) -> dict[str, Accuracies]:
+        found = pixel_baselines(probed)
+        if not has_untrained(method):
+            return found
+        images = probed.data
+        try:
+            found["untrained"] = untrained_baseline(
+                probed,
+                untrained_key(self._spec),
+                lambda: untrained_latents(
+                    self._spec,
+                    self._attached,
+                    method.device,
+                    self._data,
+                    images.images(probed.halves.rows),
+                ),
+            )
+        except Exception as problem:  # a baseline that fails must not end the training
+            text = f"The untrained network could not be measured: {problem}"
+            narrator.tell("note", level="info", text=text)
+        return found
+
+
+def untrained_key(spec: JobSpec) -> Mapping[str, Any]:
+    """Return what the latents of an untrained network depend on."""
+    return {
+        "method": spec.method,
+        "params": spec.params,
+        "seed": spec.seed,
+        "folder": spec.folder,
+        "split": spec.split,
+        "loupe": spec.loupe,
+    }
+
+
+class _Rows:
+    """Some rows of a data set as a data set of their own."""
+
+    def __init__(self, data: Dataset, rows: NDArray[np.int64]) -> None:
+        self._data, self._rows = data, rows
+
+    @property
+    def name(self) -> str:
+        return self._data.name
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        return self._data.sample_shape
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def pixels(self, rows: Any) -> Any:
+        return self._data.pixels(self._rows[rows])
+
+    def images(self, rows: Any) -> Any:
+        return self._data.images(self._rows[rows])
