@@ -47,6 +47,8 @@ class Snapshots:
         self._probes = data.images(_evenly(len(data), _PROBES))
         self._data = data
         self._next = 0.0
+        self._is_told = False
+        """Whether the method tells by itself where the images lie."""
         if probe is not None:
             probe.look_at(self._map_rows)
 
@@ -74,7 +76,8 @@ class Snapshots:
         found = None
         latents = self._latents(method)
         if latents is not None:
-            self.write_latents(Latents(latents, self._map_rows), step, narrator)
+            if not self._is_told:
+                self.write_latents(Latents(latents, self._map_rows), step, narrator)
             if not isinstance(method, Embeds):  # a layout has no dimensions that could be dead
                 found = tell_health(latents, step, epoch, narrator)
             if self._probe is not None:
@@ -95,6 +98,11 @@ class Snapshots:
             columns=preview.columns,
             caption=preview.caption,
         )
+
+    def told_latents(self, latents: Latents, step: int, narrator: Narrator) -> None:
+        """Write positions that the method itself tells; from now on `take` writes none."""
+        self._is_told = True
+        self.write_latents(latents, step, narrator)
 
     def write_latents(self, latents: Latents, step: int, narrator: Narrator) -> None:
         """Write the positions of images; `rows` become numbers in the folder's index."""

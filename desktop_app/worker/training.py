@@ -199,7 +199,7 @@ class _Training:
             case Preview():
                 snapshots.write_preview(event, self._step, self._narrator)
             case Latents():
-                snapshots.write_latents(event, self._step, self._narrator)
+                snapshots.told_latents(event, self._step, self._narrator)
             case Picture():
                 self._pictures.take(event.view, self._step)
             case TrivialValue():

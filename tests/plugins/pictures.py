@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
 
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.events import Events, Metrics
@@ -27,6 +28,13 @@ def digits(folder: Path, part: str) -> Pixels:
     with gzip.open(folder / "mnist_idx" / f"{part}-images-idx3-ubyte.gz") as file:
         values = np.frombuffer(file.read(), np.uint8, offset=16)
     return values.reshape(-1, 1, 28, 28)
+
+
+def small_digits(count: int) -> tuple[ArrayDataset, NDArray[np.int64]]:
+    """Return the first digits of scikit-learn's, 8 pixels wide, and what they are (N,)."""
+    found = load_digits()
+    pixels = np.rint(found.images[:count, None] * (255 / 16)).astype(np.uint8)
+    return ArrayDataset(pixels, "digits"), found.target[:count]
 
 
 def last_metrics(events: Events) -> Metrics:

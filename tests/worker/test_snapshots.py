@@ -6,6 +6,7 @@ import torch
 
 from desktop_app.core.runs import Run
 from desktop_app.sdk.data import ArrayDataset
+from desktop_app.sdk.events import Latents
 from desktop_app.worker.loading import trained_method
 from desktop_app.worker.narrator import Narrator
 from desktop_app.worker.snapshots import Snapshots
@@ -62,3 +63,21 @@ def test_pictures_are_taken_at_intervals_that_grow_with_the_training(
 
     assert not snapshots.is_due(1019.0)
     assert snapshots.is_due(1021.0)
+
+
+def test_a_method_that_tells_its_map_is_not_asked_for_it_as_well(
+    trained_run: Run, data: ArrayDataset
+) -> None:
+    snapshots = Snapshots(trained_run, data, np.arange(20), seconds=5)
+    told = Latents(np.zeros((20, 2), np.float32), np.arange(20))
+
+    with Narrator(trained_run) as narrator:
+        snapshots.told_latents(told, 1001, narrator)
+        snapshots.take(trained_method(trained_run.path, "cpu"), 1002, narrator)
+
+    events = [event for event in trained_run.events() if event.get("step") in (1001, 1002)]
+    assert [event["step"] for event in events if event["type"] == "latents"] == [1001]
+    assert {event["name"] for event in events if event["type"] == "preview"} == {
+        "reconstructions",
+        "heat maps",
+    }
