@@ -15,6 +15,7 @@ Loupe: an offline workbench for unsupervised deep learning on folders of images.
   loupe train FOLDER ...     train a method on a folder of images
   loupe score RUN FOLDER     rank images by how unusual they are
   loupe embed RUN FOLDER     write latent vectors
+  loupe export RUN           write the encoder for other programs
   loupe evaluate RUN FOLDER  measure scores and maps against labels and masks
   loupe methods              list the methods
   loupe describe             describe the methods for the window, with problems of plugins
@@ -107,7 +108,23 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _add_embed(parser: argparse.ArgumentParser) -> None:
     _add_use(parser)
-    parser.add_argument("--out", type=Path, required=True, help="npz with paths, labels, latents")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="features as .npz, .csv or .parquet"
+    )
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="file ending in .pt2 (torch.export), .ts or .pt (TorchScript), or .onnx",
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="images that the file is checked with (those of the training)"
+    )
+    _add_threads(parser)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +146,10 @@ def _add_use(parser: argparse.ArgumentParser) -> None:
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (auto)")
+    _add_threads(parser)
+
+
+def _add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=_count, default=0, metavar="N", help="threads of torch (all cores)"
     )
@@ -178,6 +199,7 @@ _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], No
     "train": ("train", "train", "Train a method on a folder of images.", _add_train),
     "score": ("use", "score", "Rank images by how unusual they are.", _add_score),
     "embed": ("use", "embed", "Write the latent vectors of images.", _add_embed),
+    "export": ("use", "export", "Write the encoder for other programs.", _add_export),
     "evaluate": (
         "use",
         "evaluate",

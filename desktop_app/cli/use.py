@@ -1,4 +1,4 @@
-"""`loupe score`, `embed` and `evaluate`: use a trained run on a folder of images."""
+"""`loupe score`, `embed`, `export` and `evaluate`: use a trained run on a folder of images."""
 
 import argparse
 import csv
@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from desktop_app.cli.progress import Progress
+from desktop_app.core.features import Features, require_format, write_features
 from desktop_app.core.files import replaced
 from desktop_app.core.floor import floor_of, with_floor
 from desktop_app.core.heatmaps import heat_picture
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.masks import MaskColumn
 from desktop_app.core.refusals import made_folder
-from desktop_app.core.runs import Result, Run
+from desktop_app.core.runs import JobFolder, Result, Run
 from desktop_app.core.scoring import Evaluation
 from desktop_app.core.scoring import evaluate as evaluated
 from desktop_app.sdk.capabilities import Encodes, Scores
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.worker.applying import apply_method
 from desktop_app.worker.devices import use_threads
+from desktop_app.worker.exporting import export_encoder, sentence
 from desktop_app.worker.loading import require, trained_method
 from desktop_app.worker.narrator import Narrator
 
@@ -56,19 +59,34 @@ def write_scores(
 
 
 def embed(options: argparse.Namespace) -> int:
-    """Write the arrays paths (N,), labels (N,) and latents (N, D)."""
+    """Write paths, labels, splits and latents as npz, CSV or Parquet, by the suffix."""
     _require_file(options.out)
+    require_format(options.out)
     with _applied(options, {"latents"}, Encodes, "encode images") as (table, result):
         latents = _array(result, "latents")
-        with replaced(options.out) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                paths=np.array(table.paths, dtype=np.str_),
-                labels=np.array(table.labels, dtype=np.str_),
-                latents=latents,
-            )
+        features = Features(table.paths, table.labels, table.splits, latents)
+        for _ in write_features(features, options.out):
+            pass
         size = {"n_images": len(table), "dimensions": latents.shape[1], "out": str(options.out)}
         _report(options, size)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the encoder of a run as a module of its own, checked against the run."""
+    run = Run.open(options.run)
+    folder = options.folder or Path(run.spec().folder)
+    use_threads(options.threads)
+    with (
+        tempfile.TemporaryDirectory(prefix="loupe-") as name,
+        Progress(as_json=False) as show,
+        Narrator(JobFolder(Path(name)), show) as narrator,
+    ):
+        made = export_encoder(run, options.out, folder, narrator)
+    if options.json:
+        print(json.dumps({**asdict(made), "path": str(made.path)}))
+    else:
+        print(sentence(made), file=sys.stderr)
     return 0
 
 

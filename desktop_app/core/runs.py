@@ -10,6 +10,7 @@
     previews/ latents/   pictures and positions of the probe images, by step
     pictures/ views/     what only this method draws: while it trained, and at its end
     results/<key>/       scores, latents and maps of one image folder
+    exports/<time>/      what exporting the encoder told
 
 Whatever is on screen can be rebuilt from it; the folder can be copied to another machine.
 """
@@ -72,9 +73,11 @@ class JobSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    action: Literal["train", "apply"] = "train"
+    action: Literal["train", "apply", "export"] = "train"
     folder: str
     """The image folder."""
+    out: str = ""
+    """The file that "export" writes the encoder to."""
     split: str | None = None
     """Images of this split alone; None: the training images that the layout names."""
     method: str = ""
@@ -258,6 +261,12 @@ class Run(JobFolder):
         folder = self.path / "checkpoints"
         names = folder.iterdir() if folder.exists() else iter(())
         return sorted(path for path in names if path.name.isdigit())
+
+    def new_export(self) -> Result:
+        """Return an unused place for a job that exports the encoder."""
+        names = (f"{time.strftime('%Y%m%d-%H%M%S')}-{number}" for number in range(1, 10_000))
+        places = (self.path / "exports" / name for name in names)
+        return Result(next(place for place in places if not place.exists()))
 
     def result(self, folder_key: str) -> Result:
         """Return the place of the results for an image folder."""

@@ -42,6 +42,13 @@ def inference(function: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, NDArr
     return capability
 
 
+def function_of_tensors(method: Any, name: str) -> Callable[[Any, Tensor], Tensor] | None:
+    """Return what `inference` made a capability of; None for a capability made otherwise."""
+    function: Callable[[Any, Tensor], Tensor] | None
+    function = getattr(getattr(type(method), name, None), "__wrapped__", None)
+    return function
+
+
 def batch_size_for(array: NDArray[Any]) -> int:
     """Return how many rows of an array are computed at once."""
     per_row = max(1, int(np.prod(array.shape[1:])))

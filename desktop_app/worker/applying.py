@@ -187,7 +187,7 @@ def _write_positions(result: Result) -> dict[str, Any]:
 
 
 def applies_to(job: JobFolder) -> Run:
-    """Return the run whose method a result's job uses: results lie inside their run."""
+    """Return the run whose method a job uses: results and exports lie inside their run."""
     return Run.open(job.path.parent.parent)
 
 

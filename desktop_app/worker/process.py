@@ -5,6 +5,7 @@ from pathlib import Path
 from desktop_app.core.runs import JobFolder, JobState, Result, Run
 from desktop_app.worker.applying import applies_to, apply
 from desktop_app.worker.commands import Commands
+from desktop_app.worker.exporting import export
 from desktop_app.worker.narrator import Observer, silent
 from desktop_app.worker.training import train
 
@@ -12,7 +13,11 @@ from desktop_app.worker.training import train
 def work(path: Path, commands: Commands | None = None, observe: Observer = silent) -> JobState:
     """Run the job of a folder to its end and return how it ended."""
     job = JobFolder(path)
-    if job.spec().action == "apply":
-        result = Result(path)
-        return apply(result, applies_to(result), commands, observe)
-    return train(Run.open(path), commands, observe)
+    match job.spec().action:
+        case "apply":
+            result = Result(path)
+            return apply(result, applies_to(result), commands, observe)
+        case "export":
+            return export(job, applies_to(job), commands, observe)
+        case "train":
+            return train(Run.open(path), commands, observe)

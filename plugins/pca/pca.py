@@ -31,6 +31,7 @@ from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Method, State
 from desktop_app.sdk.params import Params, param
 from desktop_app.sdk.views import Curve, ImageGrid, View
+from desktop_app.toolbox.exporting import LinearEncoder
 from desktop_app.toolbox.inference import require_shape
 from desktop_app.toolbox.reconstruction import PULL, error_map, worst_spot
 
@@ -162,6 +163,11 @@ class PCA(Method[PCAParams]):
         axes: Array = self.axes.T * self._scale(-0.5)  # (F, D)
         latents: Array = np.concatenate([(part - self.mean) @ axes for part in self._flat(images)])
         return latents
+
+    def encoder_module(self) -> LinearEncoder:
+        """Return the way to the coordinates as a torch module."""
+        self._known_shape()
+        return LinearEncoder(self.mean, self.axes.T * self._scale(-0.5))
 
     def decode(self, latents: Array) -> Images:
         """Return the images (N, C, H, W) of coordinates (N, D), clipped to [0, 1]."""

@@ -8,6 +8,9 @@ import pytest
 from PIL import Image
 
 from desktop_app.core.runs import Run
+from desktop_app.toolbox.exporting import run_module
+from desktop_app.worker import exporting
+from desktop_app.worker.loading import trained_method
 from tests.cli.conftest import Loupe
 from tests.cli.test_train import SMALL, listing
 
@@ -161,7 +164,7 @@ class TestEmbed:
 
         assert outcome.code == 0
         with np.load(out / "latents.npz", allow_pickle=False) as arrays:
-            assert sorted(arrays) == ["labels", "latents", "paths"]
+            assert sorted(arrays) == ["labels", "latents", "paths", "splits"]
             assert arrays["latents"].shape == (24, 4)
             assert arrays["latents"].dtype == np.float32
             assert set(arrays["labels"].tolist()) == {"circles", "stripes"}
@@ -175,6 +178,74 @@ class TestEmbed:
 
         expected = {"n_images": 24, "dimensions": 4, "out": str(out / "l.npz")}
         assert json.loads(outcome.out) == expected
+
+    def test_a_table_holds_a_row_per_image(
+        self, loupe: Loupe, trained_run: Run, image_folder: Path, out: Path
+    ) -> None:
+        outcome = loupe("embed", trained_run.path, image_folder, "--out", out / "z.csv", *THREADS)
+
+        assert outcome.code == 0
+        with (out / "z.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert list(rows[0]) == ["path", "label", "split", "z1", "z2", "z3", "z4"]
+        assert (len(rows), rows[0]["path"]) == (24, "circles/图 00.png")
+
+    def test_an_unknown_suffix_is_told_before_anything_is_computed(
+        self, loupe: Loupe, trained_run: Run, image_folder: Path, out: Path
+    ) -> None:
+        outcome = loupe("embed", trained_run.path, image_folder, "--out", out / "z.xls", *THREADS)
+
+        assert ".npz, .csv, .parquet" in outcome.told()
+
+
+class TestExport:
+    def test_the_file_gives_the_latents_of_the_run(
+        self, loupe: Loupe, trained_run: Run, image_folder: Path, out: Path
+    ) -> None:
+        path = out / "编码器.pt2"
+
+        outcome = loupe("export", trained_run.path, "--out", path, "--folder", image_folder)
+
+        assert outcome.code == 0, outcome.err
+        assert "(N, 1, 16, 16) in [0, 1] and returns latents (N, 4)" in outcome.err
+        images = np.random.default_rng(0).random((3, 1, 16, 16), np.float32)
+        expected = trained_method(trained_run.path, "cpu").encode(images)  # type: ignore[attr-defined]
+        np.testing.assert_allclose(run_module(path, images), expected, rtol=1e-4, atol=1e-5)
+        about = json.loads((out / "编码器.pt2.json").read_text(encoding="utf-8"))
+        assert about["method"] == "autoencoder"
+        assert about["input"]["shape"] == ["N", 1, 16, 16]
+        assert about["output"]["shape"] == ["N", 4]
+        assert about["parity"]["largest_relative_difference"] <= 1e-4
+        assert about["parity"]["checked_on"] == f"16 images of '{image_folder.name}'"
+
+    def test_random_images_check_it_when_the_folder_is_gone(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        shutil.rmtree(mvtec_folder)
+
+        outcome = loupe("export", trained_run.path, "--out", out / "e.ts", "--json")
+
+        assert json.loads(outcome.out)["checked_on"] == "16 random images"
+        assert json.loads(outcome.out)["dimensions"] == 4
+
+    def test_a_file_that_gives_other_latents_is_not_kept(
+        self, loupe: Loupe, trained_run: Run, out: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            exporting, "run_module", lambda path, images: run_module(path, images) + np.float32(1)
+        )
+
+        outcome = loupe("export", trained_run.path, "--out", out / "encoder.ts")
+
+        assert "gives other latents than the trained method" in outcome.told()
+        assert not list(out.glob("*"))
+
+    def test_an_unknown_suffix_names_the_known_ones(
+        self, loupe: Loupe, trained_run: Run, out: Path
+    ) -> None:
+        outcome = loupe("export", trained_run.path, "--out", out / "encoder.bin")
+
+        assert ".pt2, .onnx, .ts, .pt, got 'encoder.bin'" in outcome.told()
 
 
 KEYS = [

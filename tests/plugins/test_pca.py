@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA as Reference  # noqa: N811 - the oracle has the same name
 
@@ -213,3 +214,14 @@ def test_a_state_of_more_components_is_refused() -> None:
 
     with pytest.raises(InvalidInput, match="9 directions"):
         PCA(PCAParams(components=3)).restore(state)
+
+
+def test_its_encoder_is_one_linear_map_of_torch() -> None:
+    images = pixels(40, channels=3, side=8)
+    method = fitted(images, components=5, whiten=True)
+    probes = images[:7].astype(np.float32) / 255
+
+    with torch.no_grad():
+        latents = method.encoder_module()(torch.from_numpy(probes)).numpy()
+
+    np.testing.assert_allclose(latents, method.encode(probes), rtol=1e-3, atol=1e-4)
