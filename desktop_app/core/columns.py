@@ -28,7 +28,8 @@ class ResultColumns:
     latents: NDArray[np.float32] | None
     """(M, D)."""
     positions: NDArray[np.float32] | None
-    """(N, 2), not a number where missing: the principal plane of the latents."""
+    """(N, 2), not a number where missing: the principal plane of the latents, or the latents
+    themselves where they are two numbers."""
     basis: tuple[NDArray[np.float32], NDArray[np.float32]] | None
     """Mean (D,) and axes (2, D): a point p of the map is the latent `p @ axes + mean`."""
     explained: float
@@ -39,6 +40,8 @@ class ResultColumns:
     """(M, H, W), mapped from the disk."""
     map_range: tuple[float, float]
     """One scale for all maps: their 1st and 99.9th percentile."""
+    vectors: NDArray[np.float32] | None = None
+    """(M, V): what the positions of an embedding stand for; None where that are the latents."""
 
     def map(self, row: int) -> NDArray[np.float32] | None:
         """Return the map (H, W) of a row of the table; None where there is none."""
@@ -64,6 +67,7 @@ def result_columns(run: Run, result: Result, table: ImageTable) -> ResultColumns
         clusters=_column(result.array("clusters"), index, known, np.int64(-1)),
         maps=maps,
         map_range=_map_range(maps),
+        vectors=result.array("vectors", mapped=True),
     )
 
 

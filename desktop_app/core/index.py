@@ -268,4 +268,5 @@ def _table_of(chunks: Iterator[list[tuple[Any, ...]]]) -> ImageTable:
         heights=heights.astype(np.int32),
         channels=channels.astype(np.int8),
         fingerprints=fingerprints(sizes, mtimes),
+        sizes=sizes,
     )

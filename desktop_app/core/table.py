@@ -33,9 +33,15 @@ class ImageTable:
     """1 for images without colour, 3 for others, 0 until probed."""
     fingerprints: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     """Numbers above zero that change with the size or time of a file; 0 where unknown."""
+    sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Bytes of the files, 0 where unknown."""
 
     def __post_init__(self) -> None:
-        for name, kind in (("channels", np.int8), ("fingerprints", np.uint64)):
+        for name, kind in (
+            ("channels", np.int8),
+            ("fingerprints", np.uint64),
+            ("sizes", np.int64),
+        ):
             if len(getattr(self, name)) != len(self.ids):
                 object.__setattr__(self, name, np.zeros(len(self.ids), kind))
 
@@ -58,6 +64,7 @@ class ImageTable:
             heights=self.heights[numbers],
             channels=self.channels[numbers],
             fingerprints=self.fingerprints[numbers],
+            sizes=self.sizes[numbers],
         )
 
     def usable(self) -> "ImageTable":

@@ -13,6 +13,7 @@ from desktop_app.core.images import NORMAL_NAMES
 from desktop_app.core.table import ImageTable
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.session import Session
+from desktop_app.gui.tags import shared_tags
 from desktop_app.gui.theme import Theme
 from desktop_app.gui.verdicts import NAMES as VERDICTS
 
@@ -24,7 +25,7 @@ class Categories:
     """A column of N words, of which K are different."""
 
     kind: str
-    """"label", "split", "verdict" or "cluster"."""
+    """"label", "split", "verdict", "cluster" or "tag"."""
     keys: tuple[str, ...]
     """(K,): the words; "" where an image has none."""
     codes: NDArray[np.int64]
@@ -103,6 +104,12 @@ def clusters_of(session: Session) -> Categories | None:
     return Categories("cluster", keys, codes.astype(np.int64).reshape(-1))
 
 
+def tags_of(session: Session) -> Categories:
+    """Return the tags of the images of the table; several of one image are a word of their own."""
+    words, codes = shared_tags(session).words()
+    return Categories("tag", words, codes)
+
+
 def searchable_paths(session: Session) -> list[str]:
     """Return the paths of the table in lower case; made once per table."""
     return _columns(session).lower_paths
@@ -120,6 +127,7 @@ def category_name(kind: str, key: str) -> str:
     named = {
         ("label", ""): tr("No label"),
         ("split", ""): tr("No split"),
+        ("tag", ""): tr("No tag"),
         ("split", "train"): tr("Training"),
         ("split", "validation"): tr("Validation"),
         ("split", "test"): tr("Test"),

@@ -34,12 +34,22 @@ class Snapshot:
     shares: NDArray[np.float64] | None
     """(N,): share of the reference images with a lower score."""
     threshold: float | None
+    clusters: NDArray[np.int64] | None = None
+    """(N,), -1 for none."""
+    places: NDArray[np.float32] | None = None
+    """(N, k): coordinates on the latent map, not a number where there are none."""
 
 
 def snapshot(
-    session: Session, rows: NDArray[np.int64], shares: NDArray[np.float64] | None = None
+    session: Session,
+    rows: NDArray[np.int64],
+    shares: NDArray[np.float64] | None = None,
+    places: NDArray[np.float32] | None = None,
 ) -> Snapshot:
-    """Note what is known of these rows now. Raises InvalidInput while no folder is open."""
+    """Note what is known of these rows now, and where they lie on a map.
+
+    Raises InvalidInput while no folder is open.
+    """
     if session.folder is None:
         raise InvalidInput(tr("No folder is open, so there is nothing to export. Open a folder."))
     return Snapshot(
@@ -50,13 +60,16 @@ def snapshot(
         scores=session.result.scores if session.result is not None else None,
         shares=shares,
         threshold=session.threshold,
+        clusters=session.result.clusters if session.result is not None else None,
+        places=places,
     )
 
 
 def write_table(shot: Snapshot, path: Path) -> Iterator[tuple[int, int]]:
     """Write path, label, split, score, percentile, flagged and verdict as CSV; yield progress.
 
-    Scores are written in full; a cell is empty where nothing is known.
+    Clusters and coordinates on a map follow where they are known. Scores are written in full; a
+    cell is empty where nothing is known.
     """
     _require_outside(path.parent, shot.root)
     with (
@@ -64,9 +77,9 @@ def write_table(shot: Snapshot, path: Path) -> Iterator[tuple[int, int]]:
         temporary.open("w", encoding="utf-8-sig", newline="") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
+        writer.writerow([*_COLUMNS, *_more_columns(shot)])
         for done, row in enumerate(shot.rows.tolist(), start=1):
-            writer.writerow(_cells(shot, row))
+            writer.writerow([*_cells(shot, row), *_more_cells(shot, row)])
             if done % _TOLD == 0:
                 yield done, len(shot.rows)
     yield len(shot.rows), len(shot.rows)
@@ -120,6 +133,20 @@ def _cells(shot: Snapshot, row: int) -> tuple[str, ...]:
         flagged,
         NAMES[shot.verdicts[row]],
     )
+
+
+def _more_columns(shot: Snapshot) -> list[str]:
+    axes = shot.places.shape[1] if shot.places is not None else 0
+    return ["cluster"] * (shot.clusters is not None) + ["x", "y", "z"][:axes]
+
+
+def _more_cells(shot: Snapshot, row: int) -> list[str]:
+    cells = []
+    if shot.clusters is not None:
+        cells.append(str(int(shot.clusters[row])) if shot.clusters[row] >= 0 else "")
+    if shot.places is not None:
+        cells += [repr(place) if np.isfinite(place) else "" for place in shot.places[row].tolist()]
+    return cells
 
 
 def _require_outside(target: Path, root: Path) -> None:

@@ -18,10 +18,12 @@ from desktop_app.gui.categories import (
     labels_of,
     searchable_paths,
     splits_of,
+    tags_of,
     verdicts_of,
 )
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.session import Session
+from desktop_app.gui.tags import shared_tags
 
 Mask = NDArray[np.bool_]
 
@@ -37,7 +39,7 @@ class Criterion:
     keys: frozenset[str] = frozenset()
     """The words of a category that it lets pass."""
     depends_on: frozenset[str] = frozenset()
-    """"result", "verdicts", "threshold": what its answer changes with, besides the table."""
+    """"result", "verdicts", "tags", "threshold": what its answer changes with beside the table."""
 
 
 class SharedFilter(QObject):
@@ -54,6 +56,7 @@ class SharedFilter(QObject):
         session.result_changed.connect(self._follow_result)
         session.verdicts_changed.connect(self._follow_verdicts)
         session.threshold_changed.connect(self._follow_threshold)
+        shared_tags(session).changed.connect(self._follow_tags)
 
     def criteria(self) -> dict[str, Criterion]:
         """Return the criteria by name, the oldest first."""
@@ -108,6 +111,9 @@ class SharedFilter(QObject):
     def _follow_verdicts(self) -> None:
         self._ask_again("verdicts")
 
+    def _follow_tags(self) -> None:
+        self._ask_again("tags")
+
     def _follow_threshold(self) -> None:
         self._ask_again("threshold")
 
@@ -127,12 +133,13 @@ COLUMNS: dict[str, Callable[[Session], Categories | None]] = {
     "split": splits_of,
     "verdict": verdicts_of,
     "cluster": clusters_of,
+    "tag": tags_of,
 }
 """The columns of words by which images are coloured and filtered."""
 
 
 def among(kind: str, keys: frozenset[str]) -> Criterion:
-    """Let pass the images whose label, split, verdict or cluster is among `keys`."""
+    """Let pass the images whose label, split, verdict, cluster or tag is among `keys`."""
     names = [category_name(kind, key) for key in sorted(keys)]
     shown = ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
     texts = {
@@ -140,13 +147,18 @@ def among(kind: str, keys: frozenset[str]) -> Criterion:
         "split": tr("Split: {names}", names=shown),
         "verdict": tr("Verdict: {names}", names=shown),
         "cluster": tr("Cluster: {names}", names=shown),
+        "tag": tr("Tag: {names}", names=shown),
     }
 
     def mask(session: Session) -> Mask | None:
         column = COLUMNS[kind](session)
         return column.mask(keys) if column is not None else None
 
-    depends = {"verdict": frozenset({"verdicts"}), "cluster": frozenset({"result"})}
+    depends = {
+        "verdict": frozenset({"verdicts"}),
+        "cluster": frozenset({"result"}),
+        "tag": frozenset({"tags"}),
+    }
     return Criterion(texts[kind], mask, keys, depends.get(kind, frozenset()))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
 from desktop_app.core.runreport import ReportRequest, report_steps
 from desktop_app.gui.exports import copy_images, snapshot, write_list, write_table
@@ -18,6 +18,7 @@ from desktop_app.gui.icons import set_icon
 from desktop_app.gui.methods import method_title
 from desktop_app.gui.scorescale import reference_of
 from desktop_app.gui.session import Session
+from desktop_app.gui.tags import shared_tags
 from desktop_app.gui.tasks import Steps, run_with_progress
 
 Rows = NDArray[np.int64]
@@ -29,13 +30,22 @@ class ImageActions:
     """Acts on images of a session on behalf of a panel."""
 
     def __init__(
-        self, session: Session, owner: QWidget, go: Callable[[str], object], here: str
+        self,
+        session: Session,
+        owner: QWidget,
+        go: Callable[[str], object],
+        here: str,
+        places: Callable[[], NDArray[np.float32] | None] = lambda: None,
     ) -> None:
-        """`go` is told "gallery", "map" or "inspector"; `here` is which of them the panel is."""
+        """`go` is told "gallery", "map" or "inspector"; `here` is which of them the panel is.
+
+        `places` returns the coordinates (N, k) of a map that belong into an exported table.
+        """
         self._session = session
         self._owner = owner
         self._go = go
         self._here = here
+        self._places = places
 
     def chosen(self, row: int) -> Rows:
         """Return the selection if it holds the row, else the row alone."""
@@ -74,6 +84,7 @@ class ImageActions:
             if not one:
                 text = tr("Show only these {n} images", n=f"{len(rows):,}")
                 self._add(menu, text, "filter", lambda: self.filter_to(rows))
+            self._add(menu, tr("Name as a group…"), "tag", lambda: self.name_group(rows))
             self.add_exports(menu, rows)
             menu.addSeparator()
             text = tr("Copy path") if one else tr("Copy {n} paths", n=f"{len(rows):,}")
@@ -96,13 +107,26 @@ class ImageActions:
         """Show nothing but these rows, in every view."""
         shared_filter(self._session).set("chosen", these(rows, len(self._session.table)))
 
+    def name_group(self, rows: Rows, name: str | None = None) -> None:
+        """Give these images a tag in common; asks for it when not told."""
+        tags = shared_tags(self._session)
+        if name is None:
+            title = tr("Name the group")
+            label = tr("Name of these {n} images:", n=f"{len(rows):,}")
+            names = ["", *tags.names()]
+            name, sure = QInputDialog.getItem(self._owner, title, label, names, 0, True)
+            if not sure:
+                return
+        if name.strip():
+            tags.put(name.strip(), rows)
+
     def export_table(self, rows: Rows) -> None:
         """Ask for a file and write scores and verdicts of these rows."""
         name = f"{self._base_name()}-scores.csv"
         path = self._asked_file(tr("Export scores and verdicts"), name, "CSV (*.csv)")
         if path is not None:
             shares = reference_of(self._session).shares(self._session)
-            shot = snapshot(self._session, rows, shares)
+            shot = snapshot(self._session, rows, shares, self._places())
             self._run(tr("Exporting scores and verdicts"), write_table(shot, path))
 
     def export_list(self, rows: Rows) -> None:

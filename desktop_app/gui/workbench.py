@@ -59,6 +59,7 @@ from desktop_app.gui.widgets.toast import ToastHost
 from desktop_app.sdk.errors import LoupeError
 
 if TYPE_CHECKING:
+    from desktop_app.gui.latent.panel import LatentPanel
     from desktop_app.gui.training.panel import TrainingPanel
 
 _SIZE = (1440, 900)
@@ -226,6 +227,7 @@ class Workbench(QMainWindow):
             Command(view, tr("Training"), lambda: self.show_view("training"), "chart", "Ctrl+2"),
             Command(view, tr("Latent map"), lambda: self.show_view("map"), "map", "Ctrl+3"),
             Command(view, tr("Inspector"), lambda: self.show_view("inspector"), "heat", "Ctrl+4"),
+            Command(view, tr("Compare maps…"), self.choose_comparison, "compare"),
             Command(
                 view,
                 tr("Library panel"),
@@ -258,6 +260,7 @@ class Workbench(QMainWindow):
         self.runs.duplicate_wanted.connect(self._duplicate)
         self.runs.extend_wanted.connect(self._extend)
         self.runs.compare_wanted.connect(self._compare)
+        self.runs.maps_wanted.connect(self.compare_maps)
         self.jobs_bar.job_chosen.connect(self._show_job)
         session.folder_changed.connect(self._show_folder)
         session.indexing_changed.connect(self._show_indexing)
@@ -337,6 +340,14 @@ class Workbench(QMainWindow):
         """Bring "gallery", "training", "map" or "inspector" forward."""
         self.pages.setCurrentWidget(self.tabs)
         self.tabs.setCurrentWidget(self._views[name])
+
+    def compare_maps(self, runs: list[Run]) -> None:
+        """Show the latent maps of several runs side by side."""
+        self._map().compare(runs)
+
+    def choose_comparison(self) -> None:
+        """Offer the runs whose latent maps can be shown beside the open one's."""
+        self._map().choose_comparison()
 
     def view(self, name: str) -> QWidget:
         """Return one of the views, made now if it was not looked at yet."""
@@ -470,6 +481,11 @@ class Workbench(QMainWindow):
         """Bring the live view of the open run forward and return it."""
         self.show_view("training")
         return cast("TrainingPanel", self.view("training"))
+
+    def _map(self) -> "LatentPanel":
+        """Bring the latent map forward and return it."""
+        self.show_view("map")
+        return cast("LatentPanel", self.view("map"))
 
     def _select_none(self) -> None:
         self.session.select(~self.session.table.ids.astype(bool) & False)

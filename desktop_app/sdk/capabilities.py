@@ -32,6 +32,14 @@ class Embeds(Protocol):
 
 
 @runtime_checkable
+class Represents(Protocol):
+    """Beside Embeds: the vectors behind the positions, whose neighbours are the true ones."""
+
+    def represent(self, images: Images) -> Array:
+        """Return the vectors (N, D) of images (N, C, H, W)."""
+
+
+@runtime_checkable
 class Decodes(Protocol):
     """Latent explorer; together with Encodes, reconstructions."""
 

@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 
 from desktop_app.core.files import write_array
 from desktop_app.core.images import ImageFolder, ImageTable
-from desktop_app.core.projection import principal_plane
+from desktop_app.core.latentmap import Axes, offered, projected
 from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
-from desktop_app.sdk.capabilities import Clusters, Encodes, Inspects, Localizes, Scores
+from desktop_app.sdk.capabilities import (
+    Clusters,
+    Embeds,
+    Encodes,
+    Inspects,
+    Localizes,
+    Represents,
+    Scores,
+)
 from desktop_app.sdk.data import Dataset, Images
 from desktop_app.sdk.method import Method
 from desktop_app.worker.commands import Commands, Stopped
@@ -31,7 +39,11 @@ from desktop_app.worker.preparation import decoded, tell_left_out
 
 _BATCH = 32
 MOST_MAP_BYTES = 2e9
-_UNKEPT_MAPS = "The maps of {count} images are not kept; each is made when it is looked at."
+_UNKEPT = {
+    "maps": "The maps of {count} images are not kept; each is made when it is looked at.",
+    "vectors": "The vectors of {count} images are too large to be kept beside their positions.",
+}
+"""What is said of arrays that are left out where they are too large."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ _OUTPUTS = (
     _Output("scores", Scores, lambda method, images: method.score(images)),
     _Output("maps", Localizes, lambda method, images: method.localize(images)),
     _Output("clusters", Clusters, lambda method, images: method.cluster(images)),
+    _Output("vectors", Represents, lambda method, images: method.represent(images)),
 )
 
 OUTPUTS = frozenset(output.name for output in _OUTPUTS)
@@ -90,8 +103,8 @@ def apply_method(
 ) -> ImageTable:
     """Write what a method says of a folder's images into a result; return the images.
 
-    `wanted` names the arrays, `choose` picks images. Maps that need more than `most_map_bytes` on
-    the disk are left out: they are made again when one is looked at. Raises Stopped when told to.
+    `wanted` names the arrays, `choose` picks images. Maps, and vectors behind embedded positions,
+    that need more than `most_map_bytes` on the disk are left out. Raises Stopped when told to.
     """
     spec, commands = run.spec(), commands or Commands()
     listed = folder.list_files()
@@ -105,6 +118,8 @@ def apply_method(
     (result.path / "rows.json").unlink(missing_ok=True)
     _write_arrays(method, data, result, narrator, wanted, commands, most_map_bytes)
     about = _write_positions(result)
+    if "latents" in wanted and isinstance(method, Embeds):
+        _write_embedded(method.embed(), run, folder, table, result)
     write_array(result.path / "ids.npy", table.ids)
     result.write_rows(
         {
@@ -134,6 +149,8 @@ def _write_arrays(
         for output in _OUTPUTS
         if output.name in wanted and isinstance(method, output.capability)
     ]
+    if not isinstance(method, Embeds):  # else encode tells the vectors themselves
+        outputs = [output for output in outputs if output.name != "vectors"]
     arrays: dict[str, NDArray[Any]] = {}
     for output in _OUTPUTS:
         (result.path / f"{output.name}.npy").unlink(missing_ok=True)
@@ -147,7 +164,8 @@ def _write_arrays(
             values = np.asarray(output.compute(method, images) if values is None else values)
             if _is_too_large(output.name, values[0].nbytes * len(data), most_map_bytes):
                 outputs.remove(output)
-                narrator.tell("note", level="info", text=_UNKEPT_MAPS.format(count=len(data)))
+                told = _UNKEPT[output.name].format(count=len(data))
+                narrator.tell("note", level="info", text=told)
                 continue
             if output.name not in arrays:
                 arrays[output.name] = open_memmap(
@@ -172,18 +190,43 @@ def _inspected(
 
 
 def _is_too_large(name: str, size: float, most_map_bytes: float) -> bool:
-    return name == "maps" and size > most_map_bytes
+    return name in _UNKEPT and size > most_map_bytes
 
 
 def _write_positions(result: Result) -> dict[str, Any]:
-    """Write the plane of largest variance through the latents, for the latent map."""
+    """Write the map that is seen first: the latents themselves where they are two numbers, else
+    the plane of largest variance through them.
+    """
+    for name in ("positions", "basis"):
+        (result.path / f"{name}.npy").unlink(missing_ok=True)
     latents = result.array("latents", mapped=True)
     if latents is None or latents.ndim != 2 or len(latents) < 2:
         return {}
-    plane = principal_plane(latents)
-    write_array(result.path / "positions.npy", plane.positions)
-    write_array(result.path / "basis.npy", np.vstack([plane.mean, plane.axes]))
-    return {"explained": plane.explained}
+    shown = projected(latents, Axes(offered(latents.shape[1])[0]))
+    write_array(result.path / "positions.npy", shown.coordinates)
+    write_array(result.path / "basis.npy", np.vstack([shown.mean, shown.axes]))
+    return {} if shown.explained is None else {"explained": shown.explained}
+
+
+def _write_embedded(
+    embedded: NDArray[Any], run: Run, folder: ImageFolder, table: ImageTable, result: Result
+) -> None:
+    """Write the positions of the fitted images as the method laid them; others keep theirs.
+
+    Without `encode` the others have none.
+    """
+    fitted = run.data()
+    if embedded.ndim != 2 or embedded.shape[1] != 2 or fitted is None:
+        return
+    if fitted["folder_key"] != folder.key or len(fitted["paths"]) != len(embedded):
+        return
+    positions = result.array("positions")
+    if positions is None:
+        positions = np.full((len(table), 2), np.nan, np.float32)
+    row_of = {path: row for row, path in enumerate(table.paths)}
+    known = [place for place, path in enumerate(fitted["paths"]) if path in row_of]
+    positions[[row_of[fitted["paths"][place]] for place in known]] = embedded[known]
+    write_array(result.path / "positions.npy", positions)
 
 
 def applies_to(job: JobFolder) -> Run:

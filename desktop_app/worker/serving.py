@@ -17,11 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.core.channel import Address, Arrays, Message, receive, send
-from desktop_app.core.images import ImageFolder
+from desktop_app.core.images import ImageFolder, decode
 from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import Run
-from desktop_app.sdk.capabilities import Decodes, Encodes, Generates, Localizes, Scores
-from desktop_app.sdk.data import Images
+from desktop_app.sdk.capabilities import (
+    Decodes,
+    Embeds,
+    Encodes,
+    Generates,
+    Localizes,
+    Represents,
+    Scores,
+)
+from desktop_app.sdk.data import Images, as_images
 from desktop_app.sdk.errors import InvalidInput, LoupeError, WorkerLost
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.loading import channels_of, require, trained_method
@@ -120,6 +128,7 @@ class _Desk:
             "localize": self._localize,
             "generate": self._generate,
             "encode": self._encode,
+            "encode_file": self._encode_file,
             "neighbours": self._neighbours,
         }
 
@@ -168,6 +177,17 @@ class _Desk:
         require(self._method, Encodes, "encode images")
         latents = self._method.encode(self._images(header["ids"]))  # type: ignore[attr-defined]
         return {"ids": header["ids"]}, {"latents": latents}
+
+    def _encode_file(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        """Look at an image file that need not be in the folder."""
+        require(self._method, Encodes, "encode images")
+        size, channels = self._run.spec().image_size, channels_of(self._run)
+        pixels = decode(Path(header["path"]), size, channels)  # (S, S, C)
+        images = as_images(pixels.transpose(2, 0, 1)[None])
+        answer = {"latents": self._method.encode(images)}  # type: ignore[attr-defined]
+        if isinstance(self._method, Embeds) and isinstance(self._method, Represents):
+            answer["vectors"] = self._method.represent(images)
+        return {"path": header["path"]}, answer
 
     def _neighbours(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         result = self._run.result(self._folder.key)

@@ -24,6 +24,7 @@ _TYPICAL = 0.9
 """Share of the images that lie nearer to their nearest neighbour than `reach`."""
 _SPARE = 2.0
 """How much further than that from the nearest image a place may be before it counts as far."""
+_BLOCK = 65_536  # vectors whose distances are found at once
 _WORK = 12_000_000  # distances computed for `reach`, so that a million images cost no more
 
 
@@ -142,23 +143,45 @@ def dimension_ranges(latents: Floats) -> tuple[Floats, Floats, Floats]:
 
 def nearest_rows(latents: Floats, place: int, count: int) -> NDArray[np.int64]:
     """Return the places of the latents (M, D) nearest to one of them, the nearest first."""
-    squares = np.einsum("md,md->m", latents, latents) - 2 * (latents @ latents[place])
-    squares[place] = np.inf
-    count = min(count, len(latents) - 1)
+    found, _distances = nearest_to(latents, latents[place], count, without=place)
+    return found
+
+
+def nearest_to(
+    latents: Floats, latent: Floats, count: int, without: int = -1
+) -> tuple[NDArray[np.int64], Floats]:
+    """Return places of the latents (M, D) nearest to a vector (D,) and their distances, the
+    nearest first; `without` is a place that does not count.
+    """
+    squares = np.empty(len(latents), np.float32)
+    for start in range(0, len(latents), _BLOCK):
+        away = np.asarray(latents[start : start + _BLOCK], np.float32) - latent
+        squares[start : start + _BLOCK] = np.einsum("md,md->m", away, away)
+    if without >= 0:
+        squares[without] = np.inf
+    count = min(count, len(latents) - int(without >= 0))
     if count <= 0:
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
     found = np.argpartition(squares, count - 1)[:count]
-    return found[np.argsort(squares[found], kind="stable")].astype(np.int64)
+    found = found[np.argsort(squares[found], kind="stable")].astype(np.int64)
+    return found, np.sqrt(squares[found])
+
+
+def shifted(start: Floats, shift: Floats, amounts: NDArray[np.floating[Any]]) -> Floats:
+    """Return latent vectors (n, D): `start` (D,) moved by amounts (n,) of a shift (D,)."""
+    moved: Floats = (start + np.asarray(amounts, np.float32)[:, None] * shift).astype(np.float32)
+    return moved
 
 
 def aligned(positions: Floats, reference: Floats) -> Floats:
-    """Turn and mirror a map (M, 2) so that it lies on another as well as it can (Procrustes)."""
+    """Turn and mirror a map (M, k) so that it lies on another as well as it can (Procrustes)."""
     known = np.isfinite(positions).all(axis=1) & np.isfinite(reference).all(axis=1)
     if known.sum() < 2:
         return positions
     centre = positions[known].mean(axis=0)
     moved = positions[known] - centre
-    target = reference[known] - reference[known].mean(axis=0)
+    middle = reference[known].mean(axis=0)
+    target = reference[known] - middle
     left, _values, right = np.linalg.svd(moved.astype(np.float64).T @ target.astype(np.float64))
-    turned: Floats = ((positions - centre) @ (left @ right)).astype(np.float32)
+    turned: Floats = ((positions - centre) @ (left @ right) + middle).astype(np.float32)
     return turned

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from desktop_app.core.projection import principal_plane
+from desktop_app.core.latentmap import Axes, Kind, projected
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.jobs import Job
 from desktop_app.gui.latent.decode import aligned
@@ -25,18 +25,21 @@ class Moment:
 
     step: int
     positions: NDArray[np.float32]
-    """(N, 2), not a number for images that were not looked at."""
-    explained: float
-    """Share of the variance that the plane shows."""
+    """(N, k), not a number for images that were not looked at."""
+    explained: float | None
+    """Share of the variance that the axes show; None where that says nothing."""
+    kind: Kind = "plane"
+    """Which axes these are."""
 
 
 @dataclass(frozen=True)
 class _Placed:
-    """A snapshot on its own plane, before it is laid on the others."""
+    """A snapshot on its own axes, before it is laid on the others."""
 
     ids: NDArray[np.int64]
     positions: NDArray[np.float32]
-    explained: float
+    explained: float | None
+    kind: Kind
 
 
 class MapHistory(QObject):
@@ -53,6 +56,7 @@ class MapHistory(QObject):
         self._files: list[tuple[int, Path]] = []
         self._kept: OrderedDict[int, Moment] = OrderedDict()
         self._reference: NDArray[np.float32] | None = None
+        self._axes = Axes()
         self._job: Job | None = None
         self._timer = QTimer(self, interval=_LOOK_MILLISECONDS)
         self._timer.timeout.connect(self._look)
@@ -77,18 +81,26 @@ class MapHistory(QObject):
         if kept is not None:
             self.arrived.emit(kept)
             return
-        path = dict(self._files).get(step)
+        path, axes = dict(self._files).get(step), self._axes
         if path is not None:
             self._session.background.run(
                 "map snapshot",
-                lambda: _read(path),
-                lambda placed: self._take(step, placed),
+                lambda: _read(path, axes),
+                lambda placed: self._take(step, placed, axes),
             )
 
-    def set_reference(self, positions: NDArray[np.float32] | None) -> None:
-        """Lay the snapshots on this map (N, 2), so that images keep their side of it."""
-        self._reference = positions
+    def set_reference(self, positions: NDArray[np.float32] | None, axes: Axes) -> bool:
+        """Lay the snapshots on this map (N, k) along such axes, so that images keep their side.
+
+        Without a map they are laid on the first of them. Return whether anything is new.
+        """
+        if axes == self._axes and (positions is None or positions is self._reference):
+            return False
+        if axes != self._axes or positions is not None:
+            self._reference = positions
+        self._axes = axes
         self._kept.clear()
+        return True
 
     def _follow_run(self) -> None:
         self._files = []
@@ -123,22 +135,24 @@ class MapHistory(QObject):
             self._files = files
             self.grown.emit()
 
-    def _take(self, step: int, placed: _Placed | None) -> None:
+    def _take(self, step: int, placed: _Placed | None, axes: Axes) -> None:
         """Lay a snapshot on the map that was seen before, and keep it."""
-        if placed is None:
+        if placed is None or axes != self._axes:
             return
         table = self._session.table
-        positions = np.full((len(table), 2), np.nan, np.float32)
+        width = placed.positions.shape[1]
+        positions = np.full((len(table), width), np.nan, np.float32)
         order = np.argsort(table.ids)
         places = np.searchsorted(table.ids, placed.ids, sorter=order)
         rows = order[np.clip(places, 0, max(0, len(table) - 1))] if len(table) else places[:0]
         same = table.ids[rows] == placed.ids[: len(rows)]
         positions[rows[same]] = placed.positions[: len(rows)][same]
-        if self._reference is not None and len(self._reference) == len(positions):
-            positions = aligned(positions, self._reference)
-        else:
+        if self._reference is None or self._reference.shape != positions.shape:
             self._reference = positions
-        moment = self._kept[step] = Moment(step, positions, placed.explained)
+        elif placed.kind != "dimensions":  # whose sides are fixed by the method
+            positions = aligned(positions, self._reference)
+        moment = Moment(step, positions, placed.explained, placed.kind)
+        self._kept[step] = moment
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         self.arrived.emit(moment)
@@ -158,8 +172,8 @@ def _listed(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(path.stem), path) for path in files)
 
 
-def _read(path: Path) -> _Placed | None:
-    """Read a snapshot and find its plane; None where there is nothing to be seen.
+def _read(path: Path, axes: Axes) -> _Placed | None:
+    """Read a snapshot and lay it along axes; None where there is nothing to be seen.
 
     Raises InvalidInput when the file is damaged.
     """
@@ -172,5 +186,5 @@ def _read(path: Path) -> _Placed | None:
         ) from problem
     if latents.ndim != 2 or len(latents) < 2 or not np.isfinite(latents).all():
         return None
-    plane = principal_plane(latents)
-    return _Placed(ids.astype(np.int64), plane.positions, plane.explained)
+    shown = projected(latents, axes)
+    return _Placed(ids.astype(np.int64), shown.coordinates, shown.explained, shown.kind)

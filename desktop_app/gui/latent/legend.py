@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.gui.categories import Categories
 from desktop_app.gui.filtering import among, shared_filter
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.latent.colouring import Colouring
 from desktop_app.gui.session import Session
-from desktop_app.gui.theme import current_theme
+from desktop_app.gui.theme import current_theme, set_role
 from desktop_app.gui.widgets import ColourBar, Legend, LegendEntry
 
 _TALLEST = 200  # logical pixels; longer legends scroll
@@ -27,16 +27,24 @@ class MapLegend(QWidget):
         self.scale = ColourBar(tr("Scale of the colours"))
         self._scroll = _LowScrollArea()
         self._scroll.setWidget(self.legend)
+        self._meaning = QLabel()
+        self._meaning.setWordWrap(True)
+        set_role(self._meaning, "caption")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._scroll)
+        column.addWidget(self._meaning)
         column.addWidget(self.scale)
         self.legend.visibility_changed.connect(self._hide_words)
         self._filter.changed.connect(self._show_filter)
 
-    def show_colouring(self, colouring: Colouring, known: NDArray[np.bool_]) -> None:
+    def show_colouring(
+        self, colouring: Colouring, known: NDArray[np.bool_], meaning: str = ""
+    ) -> None:
         """Explain the colours; `known` (N,) are the rows that the map shows at all."""
         self._column = colouring.column
+        self._meaning.setText(meaning)
+        self._meaning.setVisible(bool(meaning))
         self._scroll.setVisible(colouring.column is not None)
         self.scale.setVisible(colouring.scale is not None)
         if colouring.scale is not None:

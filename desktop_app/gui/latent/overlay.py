@@ -3,13 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 
-from desktop_app.gui.theme import RADIUS, current_theme
+from desktop_app.gui.theme import RADIUS, TYPE, current_theme, number_font
 
 _EDGE = 40  # of a thumbnail, logical pixels
+_GUEST = 9  # from the middle of the mark of a guest to its corners
+_TRIAD = 26  # length of the axes of space in their corner
 
 LaidPicture = tuple[QPointF, QImage, tuple[int, int, int], bool]
 """Centre on the widget, thumbnail, colour of its frame, whether it is faded."""
@@ -45,7 +49,7 @@ class MapPicture(_OnWidget):
 
 
 class MapOverlay(_OnWidget):
-    """Paints thumbnails, the rings of the hovered and the current point, and the lasso."""
+    """Paints lines to neighbours, thumbnails, rings, the mark of a guest, and the lasso."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,6 +57,9 @@ class MapOverlay(_OnWidget):
         self._current: Sequence[QPointF] = ()
         self._hovered: Sequence[QPointF] = ()
         self._reach = 0.0
+        self._lines: Sequence[tuple[QPointF, QPointF]] = ()
+        self._guest: QPointF | None = None
+        self._triad: NDArray[np.float64] | None = None
         self._path = QPolygonF()
         self._focused = False
         self.setZValue(10)
@@ -67,6 +74,21 @@ class MapOverlay(_OnWidget):
     ) -> None:
         """Ring these places with circles of radius `reach`."""
         self._current, self._hovered, self._reach = current, hovered, reach
+        self.update()
+
+    def set_lines(self, lines: Sequence[tuple[QPointF, QPointF]]) -> None:
+        """Draw lines between these places."""
+        self._lines = lines
+        self.update()
+
+    def set_guest(self, place: QPointF | None) -> None:
+        """Mark the place of an image that is not among the points."""
+        self._guest = place
+        self.update()
+
+    def set_triad(self, axes: NDArray[np.float64] | None) -> None:
+        """Show in a corner where the three axes point, (2, 3) across and up; None in the plane."""
+        self._triad = axes
         self.update()
 
     def set_path(self, path: QPolygonF) -> None:
@@ -85,10 +107,13 @@ class MapOverlay(_OnWidget):
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        theme = current_theme()
+        painter.setPen(QPen(theme.colour("accent"), 1.25))
+        for start, end in self._lines:
+            painter.drawLine(start, end)
         for picture in self._pictures:
             _draw_picture(painter, *picture)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        theme = current_theme()
         for places, colour, width in (
             (self._current, theme.colour("accent"), 2.5),
             (self._hovered, theme.colour("text"), 1.5),
@@ -96,6 +121,10 @@ class MapOverlay(_OnWidget):
             painter.setPen(QPen(colour, width))
             for place in places:
                 painter.drawEllipse(place, self._reach, self._reach)
+        if self._guest is not None:
+            _draw_guest(painter, self._guest)
+        if self._triad is not None:
+            _draw_triad(painter, self._triad)
         if self._path.size() > 1:
             colour = theme.colour("accent")
             painter.setPen(QPen(colour, 1.5))
@@ -122,3 +151,27 @@ def _draw_picture(
     painter.drawRoundedRect(area.adjusted(-2, -2, 2, 2), RADIUS.s, RADIUS.s)
     painter.drawImage(area, image)
     painter.setOpacity(1.0)
+
+
+def _draw_guest(painter: QPainter, place: QPointF) -> None:
+    """Draw a diamond, which no image of the folder has."""
+    theme = current_theme()
+    corners = [QPointF(0, -_GUEST), QPointF(_GUEST, 0), QPointF(0, _GUEST), QPointF(-_GUEST, 0)]
+    painter.setPen(QPen(theme.colour("canvas"), 2))
+    painter.setBrush(theme.colour("accent"))
+    painter.drawPolygon(QPolygonF([place + corner for corner in corners]))
+
+
+def _draw_triad(painter: QPainter, axes: NDArray[np.float64]) -> None:
+    """Draw where the axes of space point, in the lower left corner."""
+    theme = current_theme()
+    ratio = painter.device().devicePixelRatio()
+    height = painter.device().height() / ratio
+    centre = QPointF(_TRIAD + 14, height - _TRIAD - 14)
+    painter.setFont(number_font(TYPE.caption))
+    for number, (across, up) in enumerate(axes.T.tolist(), start=1):
+        end = centre + QPointF(across, -up) * _TRIAD
+        painter.setPen(QPen(theme.colour("text_secondary"), 1.5))
+        painter.drawLine(centre, end)
+        beyond = centre + QPointF(across, -up) * (_TRIAD + 8) + QPointF(-3, 4)
+        painter.drawText(beyond, str(number))

@@ -1,72 +1,53 @@
 """The latent map: every image a point, coloured, hovered over, selected and decoded."""
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QSlider,
-    QStackedLayout,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
-from desktop_app.gui.categories import labels_of
+from desktop_app.core.decoding import is_image_name
+from desktop_app.core.runs import Run
 from desktop_app.gui.filterbar import FilterBar
-from desktop_app.gui.filtering import shared_filter
 from desktop_app.gui.i18n import tr
-from desktop_app.gui.icons import set_icon
 from desktop_app.gui.imagemenu import ImageActions
 from desktop_app.gui.jobs import Job
-from desktop_app.gui.latent.card import HoverCard
-from desktop_app.gui.latent.colouring import Colouring, colour_choices, colouring
+from desktop_app.gui.latent.colouring import Colouring, colour_choices, colouring, meaning
+from desktop_app.gui.latent.grid import MapGrid, chosen_runs, run_title
 from desktop_app.gui.latent.history import MapHistory, Moment
-from desktop_app.gui.latent.scatter import PointCanvas, Tool
+from desktop_app.gui.latent.keeping import keep_layout, kept_layout
+from desktop_app.gui.latent.mapstate import MapState
+from desktop_app.gui.latent.mapview import MapView
+from desktop_app.gui.latent.marks import WalkMarks
+from desktop_app.gui.latent.outside import Guest, Outside
+from desktop_app.gui.latent.scatter import PointCanvas
 from desktop_app.gui.latent.sidebar import MapSidebar
+from desktop_app.gui.latent.timeline import Timeline
+from desktop_app.gui.latent.toolbar import MOST_COMPARED, MapToolbar
 from desktop_app.gui.library.thumbnails import ThumbnailLoader
 from desktop_app.gui.methods import can, method_title
-from desktop_app.gui.plotmenu import own_menu
 from desktop_app.gui.session import Session
-from desktop_app.gui.theme import (
-    COLOUR_MAPS,
-    SPACE,
-    TYPE,
-    Theme,
-    current_theme,
-    follow_theme,
-    number_font,
-    set_role,
-    set_surface,
-)
-from desktop_app.gui.widgets import (
-    ChoiceField,
-    ElidedLabel,
-    EmptyState,
-    Segment,
-    Segmented,
-    named,
-)
+from desktop_app.gui.tags import shared_tags
+from desktop_app.gui.theme import SPACE, Theme, current_theme, follow_theme, set_role, set_surface
+from desktop_app.gui.widgets import ElidedLabel, EmptyState
 
 _MEGABYTES = 96  # of thumbnails
-_CANVAS_TOOLS: dict[str, Tool] = {
-    "cursor": "cursor",
-    "lasso": "lasso",
-    "rectangle": "rectangle",
-    "decode": "cursor",
+_KEEP_MILLISECONDS = 600  # after the last change of the layout
+_LETTERS = {
+    Qt.Key.Key_V: "cursor",
+    Qt.Key.Key_L: "lasso",
+    Qt.Key.Key_R: "rectangle",
+    Qt.Key.Key_D: "decode",
 }
 
 
 class LatentPanel(QWidget):
-    """The map of the open folder through the open run."""
+    """The map of the open folder through the open run, and through others beside it."""
 
     place_wanted = Signal(str)
     """The analyst wants to go to the "gallery" or the "inspector"."""
@@ -78,222 +59,225 @@ class LatentPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._filter = shared_filter(session)
-        self._positions: NDArray[np.float32] | None = None
-        self._colouring: Colouring | None = None
-        self._moment: Moment | None = None
-        self._follows = True  # the newest snapshot is shown as it comes
         self._job: Job | None = None
-        self._hovered_id = -1
         self._decoding = False  # a drag with the decoding tool
-        self._thumbnails = ThumbnailLoader(session.thumbnails, megabytes=_MEGABYTES)
+        self._compared: list[Path] = []
         self._folder = session.folder
+        self.colouring: Colouring | None = None
+        self.state = MapState(session, self)
+        self._thumbnails = ThumbnailLoader(session.thumbnails, megabytes=_MEGABYTES)
         self.destroyed.connect(self._thumbnails.close)
-        self.canvas = PointCanvas()
-        own_menu(self.canvas)
-        self.canvas.viewport().installEventFilter(self)
-        self._card = HoverCard(self.canvas)
-        self._marker, self._path = self._marks()
-        self.sidebar = MapSidebar(session, self._thumbnails)
+        self.view = MapView(session, self.state, self._thumbnails)
+        self.grid = MapGrid(session, self.view, self._thumbnails)
+        self.toolbar = MapToolbar(self.state)
+        self.sidebar = MapSidebar(session, self.state, self._thumbnails)
         self.history = MapHistory(session, self)
-        self.actions_ = ImageActions(session, self, self.place_wanted.emit, "map")
+        self.timeline = Timeline(self.history)
+        self.outside = Outside(session, self)
+        self.actions_ = ImageActions(
+            session, self, self.place_wanted.emit, "map", lambda: self.state.coordinates
+        )
+        self._marks = WalkMarks(self.canvas)
         self._empty = EmptyState("map", "")
         self._empty.acted.connect(self._act_on_empty)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._page())
+        self._keeping = QTimer(self, singleShot=True, interval=_KEEP_MILLISECONDS)
+        self._keeping.timeout.connect(self._keep)
+        self._kept_for: Run | None = None
+        self.setAcceptDrops(True)
+        self.canvas.viewport().installEventFilter(self)
         self._connect()
         follow_theme(self._themed)
         self.show_result()
 
+    @property
+    def canvas(self) -> PointCanvas:
+        """The canvas of the open run's map."""
+        return self.view.canvas
+
     def close_threads(self) -> None:
-        """End the fetching of thumbnails."""
+        """End the fetching of thumbnails, and keep the layout."""
         self._thumbnails.close()
+        if self._keeping.isActive():
+            self._keeping.stop()
+            self._keep(at_once=True)
+
+    def compare(self, runs: Sequence[Run]) -> None:
+        """Show the maps of up to four runs side by side; none ends the comparison.
+
+        The open run stays the first where it is among them, and a single other one is laid beside
+        it; else the first of them is opened.
+        """
+        session, opened = self._session, self._session.run
+        paths = list(dict.fromkeys(run.path for run in runs))
+        if opened is not None and len(paths) == 1:
+            paths = [opened.path, *(path for path in paths if path != opened.path)]
+        self._compared = paths[:MOST_COMPARED]
+        if paths and (opened is None or opened.path not in self._compared):
+            session.open_run(next(run for run in runs if run.path == paths[0]))
+        self._show_compared()
+
+    def choose_comparison(self) -> None:
+        """Open the list of runs whose maps can be shown beside this one."""
+        if self._stack.currentIndex() == 1 and self.toolbar.compare.isEnabled():
+            self.toolbar.compare.showMenu()
+
+    def find_image(self, path: Path | None = None) -> None:
+        """Show where an image file belongs on the map; asks for it when not told."""
+        if path is None:
+            title, kinds = tr("Find an image"), "*.png *.jpg *.jpeg *.bmp *.tif *.tiff *.webp"
+            chosen, _kind = QFileDialog.getOpenFileName(
+                self, title, "", tr("Images ({kinds})", kinds=kinds)
+            )
+            if not chosen:
+                return
+            path = Path(chosen)
+        self.outside.ask(path)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Decode along a drag while the decoding tool is chosen."""
-        if isinstance(event, QMouseEvent) and self.tools.choice() == "decode":
+        if isinstance(event, QMouseEvent) and self.toolbar.tools.choice() == "decode":
             return self._decode_drag(event)
         return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Select nothing with Escape, choose tools with their letters."""
-        tools = {Qt.Key.Key_V: "cursor", Qt.Key.Key_L: "lasso", Qt.Key.Key_R: "rectangle"}
-        key = Qt.Key(event.key())
-        if key == Qt.Key.Key_Escape and self._session.selected.any():
-            self._session.select(np.zeros(len(self._session.table), np.bool_))
-        elif key in tools and not event.modifiers():
-            self.tools.choose(tools[key])
-        elif key == Qt.Key.Key_D and self.tools.button("decode").isEnabled():
-            self.tools.choose("decode")
+        tool = _LETTERS.get(Qt.Key(event.key()), "")
+        if event.key() == Qt.Key.Key_Escape and self._session.selected.any():
+            self._select_none()
+        elif tool and not event.modifiers() and self.toolbar.tools.button(tool).isEnabled():
+            self.toolbar.tools.choose(tool)
         else:
             super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept an image file where it can be found a place."""
+        if _dropped_image(event) is not None and not self._why_no_guest():
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Show where the image file belongs on the map."""
+        path = _dropped_image(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.find_image(path)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Play nothing while nobody looks."""
+        super().hideEvent(event)
+        self.timeline.play.setChecked(False)
 
     # building
 
     def _connect(self) -> None:
-        session, canvas = self._session, self.canvas
-        canvas.hovered.connect(self._hover)
-        canvas.clicked.connect(self._click)
-        canvas.activated.connect(self._open)
-        canvas.lassoed.connect(lambda rows, mode: session.select(rows, mode))
-        canvas.menu_requested.connect(self.actions_.show_menu)
-        canvas.pictures_wanted.connect(self._want_pictures)
-        self._thumbnails.loaded.connect(self._take_pictures)
-        self.sidebar.walk.place_shown.connect(self._show_place)
-        self.sidebar.walk.path_shown.connect(self._show_path)
-        self.history.grown.connect(self._show_history)
-        self.history.arrived.connect(self._take_moment)
+        session, view, sidebar, toolbar = self._session, self.view, self.sidebar, self.toolbar
+        view.empty_clicked.connect(self._click_on_nothing)
+        view.open_wanted.connect(self._open)
+        view.camera_changed.connect(self._take_camera)
+        view.pictures_changed.connect(self._want_pictures)
+        view.canvas.menu_requested.connect(self.actions_.show_menu)
+        sidebar.walk.place_shown.connect(self._marks.show_place)
+        sidebar.walk.path_shown.connect(self._marks.show_way)
+        sidebar.image.neighbours_found.connect(self._show_neighbours)
+        sidebar.image.guest_left.connect(lambda: self.canvas.set_guest(None))
+        self.outside.found.connect(self._show_guest)
+        self.timeline.moment_changed.connect(self._take_moment)
+        self.state.moved.connect(self._show_state)
+        self.state.layout_changed.connect(self._take_layout)
+        self.state.measured.connect(self._recolour)
+        toolbar.fit_wanted.connect(self._fit)
+        toolbar.save_wanted.connect(self._save)
+        toolbar.gallery_wanted.connect(self._show_in_gallery)
+        toolbar.find_wanted.connect(lambda: self.find_image())
+        toolbar.compared.connect(self._take_compared)
+        self.grid.closed.connect(self._close_compared)
+        self.grid.open_wanted.connect(self._open_compared)
         session.table_changed.connect(self._take_table)
         session.run_changed.connect(self.show_result)
         session.result_changed.connect(self.show_result)
-        session.catalog_changed.connect(self.show_result)
-        session.verdicts_changed.connect(self._show_verdicts)
-        session.selection_changed.connect(self._show_selection)
-        session.current_changed.connect(self._show_current)
-        session.filter_changed.connect(self._show_filter)
-
-    def _marks(self) -> tuple[Any, Any]:
-        """Return the marks of the decoded place and of the way between two images."""
-        path = pg.PlotCurveItem()
-        marker = pg.ScatterPlotItem(symbol="+", size=17)
-        for item, height in ((path, 20), (marker, 21)):
-            item.setZValue(height)
-            self.canvas.addItem(item, ignoreBounds=True)
-        return marker, path
+        session.catalog_changed.connect(self._show_state)
+        session.runs_changed.connect(self._offer_runs)
+        session.verdicts_changed.connect(partial(self._recolour, "verdict"))
+        shared_tags(session).changed.connect(partial(self._recolour, "tag"))
+        session.selection_changed.connect(self._tell)
+        session.filter_changed.connect(self._tell)
 
     def _page(self) -> QWidget:
         page = QWidget()
         set_surface(page, "surface")
-        left = QVBoxLayout()
-        left.setSpacing(0)
-        left.addLayout(self._toolbar())
-        bar = QHBoxLayout()
+        self._note = ElidedLabel("", Qt.TextElideMode.ElideRight)
+        set_role(self._note, "caption")
+        bar, foot = QHBoxLayout(), QHBoxLayout()
         bar.setContentsMargins(SPACE.s, 0, SPACE.s, 0)
         bar.addWidget(FilterBar(self._session, without=("label",)))
+        foot.setContentsMargins(SPACE.m, SPACE.xs, SPACE.m, SPACE.xs)
+        foot.addWidget(self._note, 1)
+        left = QVBoxLayout()
+        left.setSpacing(0)
         left.addLayout(bar)
-        left.addWidget(self.canvas, 1)
-        left.addWidget(self._epochs())
-        left.addLayout(self._footer())
-        row = QHBoxLayout(page)
-        row.setContentsMargins(0, 0, 0, 0)
+        left.addWidget(self.grid, 1)
+        left.addWidget(self.timeline)
+        left.addLayout(foot)
+        row = QHBoxLayout()
         row.setSpacing(0)
         row.addLayout(left, 1)
         row.addWidget(self.sidebar)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.toolbar)
+        column.addLayout(row, 1)
         return page
 
-    def _toolbar(self) -> QHBoxLayout:
-        self.tools = Segmented(
-            tr("Tools of the map"),
-            [
-                Segment("cursor", tr("Move"), "hand", tr("Move the map, click images (V)")),
-                Segment("lasso", tr("Lasso"), "lasso", _tip(tr("Select with a lasso (L)"))),
-                Segment(
-                    "rectangle", tr("Rectangle"), "rectangle", _tip(tr("Select a rectangle (R)"))
-                ),
-                Segment(
-                    "decode", tr("Decode"), "sparkle", tr("Decode what lies under the pointer (D)")
-                ),
-            ],
-        )
-        self.tools.chosen.connect(self._choose_tool)
-        self.colour_by = ChoiceField(tr("Colour by"), tip=tr("What the colours of the points mean"))
-        self.colour_by.chosen.connect(lambda _key: self._colour())
-        maps = [(name, name.capitalize()) for name in COLOUR_MAPS]
-        self._colour_map = ChoiceField(tr("Colours of numbers"), maps)
-        self._colour_map.choose("viridis")
-        self._colour_map.chosen.connect(lambda _key: self._colour())
-        caption = QLabel(tr("Colour"))
-        set_role(caption, "caption")
-        self._pictures = named(
-            QToolButton(), tr("Thumbnails"), tr("Show thumbnails where few images are in sight")
-        )
-        set_icon(self._pictures, "image")
-        self._pictures.setCheckable(True)
-        self._pictures.toggled.connect(self._show_pictures)
-        fit = named(QToolButton(), tr("Show all"), tr("Show all points (Home)"))
-        set_icon(fit, "zoom-fit")
-        fit.clicked.connect(self.canvas.fit)
-        save = named(QToolButton(), tr("Save the map"), tr("Save the map as a picture"))
-        set_icon(save, "export")
-        save.clicked.connect(self._save)
-        self._to_gallery = named(
-            QToolButton(), tr("Show in gallery"), tr("Show the selected images in the gallery")
-        )
-        set_icon(self._to_gallery, "grid")
-        self._to_gallery.clicked.connect(self._show_in_gallery)
-        row = QHBoxLayout()
-        row.setContentsMargins(SPACE.s, SPACE.xs, SPACE.s, SPACE.xs)
-        row.setSpacing(SPACE.s)
-        row.addWidget(self.tools)
-        row.addSpacing(SPACE.xs)
-        row.addWidget(caption)
-        row.addWidget(self.colour_by)
-        row.addWidget(self._colour_map)
-        row.addStretch(1)
-        for button in (self._to_gallery, self._pictures, fit, save):
-            row.addWidget(button)
-        return row
-
-    def _epochs(self) -> QWidget:
-        self._epoch = named(
-            QSlider(Qt.Orientation.Horizontal),
-            tr("Step of the training"),
-            tr("How the map looked while the run was trained"),
-        )
-        self._epoch.valueChanged.connect(self._choose_epoch)
-        self._epoch_text = QLabel()
-        self._epoch_text.setFont(number_font(TYPE.caption))
-        self._epoch_text.setMinimumWidth(128)
-        set_role(self._epoch_text, "caption")
-        self._epoch_bar = QWidget()
-        row = QHBoxLayout(self._epoch_bar)
-        row.setContentsMargins(SPACE.m, SPACE.xs, SPACE.m, 0)
-        row.setSpacing(SPACE.s)
-        row.addWidget(self._epoch_text)
-        row.addWidget(self._epoch, 1)
-        return self._epoch_bar
-
-    def _footer(self) -> QHBoxLayout:
-        self._note = ElidedLabel("", Qt.TextElideMode.ElideRight)
-        set_role(self._note, "caption")
-        row = QHBoxLayout()
-        row.setContentsMargins(SPACE.m, SPACE.xs, SPACE.m, SPACE.xs)
-        row.addWidget(self._note, 1)
-        return row
-
-    # state
+    # what is shown
 
     def show_result(self) -> None:
         """Show the map of the open run, or say what is missing and offer to do it."""
         session = self._session
-        self.colour_by.set_choices(colour_choices(session))
-        final = session.result.positions if session.result is not None else None
-        self.history.set_reference(final)
-        self._moment = None
-        self._follows = True
-        self._show_history()
-        self._show_state()
+        self._recall()
+        result = session.result
+        self.state.take_result(result)
+        self.timeline.restart(result is not None and result.positions is not None)
+        self._offer_runs()
+        self._show_compared()
+        self._show_camera()
 
     def _show_state(self) -> None:
-        shown = self._wanted_positions() is not None
+        """Follow the state: points or what is missing, colours, what can be decoded."""
+        shown = self.state.coordinates is not None
+        self.toolbar.set_colours(colour_choices(self._session, self.state))
+        self._follow_axes()
         self._offer_decoding()
         self._stack.setCurrentIndex(int(shown))
         if shown:
-            self._show_points()
+            self._colour()
+            self._tell()
         else:
             self._empty.describe("map", *self._what_is_missing())
+
+    def _follow_axes(self) -> None:
+        """Lay the moments of the training on the trained method's map along the same axes."""
+        if self.history.set_reference(self.state.trained, self.state.axes):
+            self.timeline.ask_again()
 
     def _offer_decoding(self) -> None:
         """Let places be decoded where the map is that of the trained method."""
         reason = self._why_not_decode()
-        button = self.tools.button("decode")
+        button = self.toolbar.tools.button("decode")
         button.setEnabled(not reason)
         button.setToolTip(reason or tr("Decode what lies under the pointer (D)"))
-        for mark in (self._marker, self._path):
-            mark.setVisible(not reason)
-        if reason and self.tools.choice() == "decode":
-            self.tools.choose("cursor")
+        self._marks.set_visible(not reason)
+        if reason and self.toolbar.tools.choice() == "decode":
+            self.toolbar.tools.choose("cursor")
+        reason = self._why_no_guest()
+        self.toolbar.find_file.setEnabled(not reason)
+        self.toolbar.find_file.setToolTip(
+            reason or tr("Show where an image file from elsewhere belongs")
+        )
 
     def _why_not_decode(self) -> str:
         result = self._session.result
@@ -301,18 +285,19 @@ class LatentPanel(QWidget):
             return tr("The method of the open run cannot make images of latents.")
         if result is None or result.latents is None:
             return tr("Once the images are encoded, places on the map can be decoded.")
-        if self._moment is not None:
+        if self.state.moment is not None:
             return tr(
                 "Only the map of the trained method can be decoded: move the slider to its end."
             )
         return ""
 
-    def _wanted_positions(self) -> NDArray[np.float32] | None:
-        session = self._session
-        final = session.result.positions if session.result is not None else None
-        positions = self._moment.positions if self._moment is not None else final
-        fits = positions is not None and len(positions) == len(session.table) > 0
-        return positions if fits else None
+    def _why_no_guest(self) -> str:
+        result = self._session.result
+        if not can(self._session, "encodes"):
+            return tr("The method of the open run gives other images no place.")
+        if result is None or result.latents is None:
+            return tr("Once the images are encoded, other images find their place among them.")
+        return ""
 
     def _what_is_missing(self) -> tuple[str, str, str]:
         session = self._session
@@ -339,7 +324,8 @@ class LatentPanel(QWidget):
 
     def _is_unable(self) -> bool:
         """Whether the method of the open run is known not to do what this panel needs."""
-        return bool(self._session.catalog) and not can(self._session, "encodes")
+        session = self._session
+        return bool(session.catalog) and not (can(session, "encodes") or can(session, "embeds"))
 
     def _act_on_empty(self) -> None:
         session = self._session
@@ -367,79 +353,38 @@ class LatentPanel(QWidget):
         if self._session.folder is not self._folder:
             self._folder = self._session.folder
             self._thumbnails.clear()
+            self.compare(())
         self._show_state()
 
-    # the points
+    def _take_moment(self, moment: Moment | None) -> None:
+        self.state.take_moment(moment)
 
-    def _show_points(self) -> None:
-        positions = self._wanted_positions()
-        if positions is None:
-            return
-        if positions is not self._positions:
-            moves = self._positions is not None and len(self._positions) == len(positions)
-            self._positions = positions
-            self.canvas.set_points(positions[:, 0], positions[:, 1])
-            if moves:
-                self.canvas.fit()
-        self._colour()
-        self._show_filter()
-        self._show_selection()
-        self._show_current()
+    # colours
 
     def _colour(self) -> None:
-        if self._positions is None or len(self._positions) != len(self._session.table):
+        coordinates = self.state.coordinates
+        if coordinates is None:
             return
-        key, theme = self.colour_by.choice(), current_theme()
-        self._colouring = colouring(self._session, key, theme, self._colour_map.choice())
-        self._colour_map.setVisible(self._colouring.scale is not None)
-        self.canvas.set_colours(self._colouring.index, self._colouring.lut)
-        self.sidebar.legend.show_colouring(self._colouring, np.isfinite(self._positions[:, 0]))
+        self.colouring = colouring(self._session, self.state, current_theme())
+        self.toolbar.colour_map.setVisible(self.colouring.scale is not None)
+        self.grid.show_colouring(self.colouring)
+        words = meaning(self.state) if self.colouring.scale is not None else ""
+        known = np.isfinite(coordinates[:, 0])
+        self.sidebar.legend.show_colouring(self.colouring, known, words)
 
-    def _show_verdicts(self) -> None:
-        if self.colour_by.choice() == "verdict":
+    def _recolour(self, key: str) -> None:
+        if self.state.layout.colour == key:
             self._colour()
-
-    def _show_filter(self) -> None:
-        if self._positions is not None and len(self._session.visible) == len(self._positions):
-            self.canvas.set_visible(self._session.visible)
-            self._tell()
-
-    def _show_selection(self) -> None:
-        """Fade what is not selected; a single selected image is ringed already."""
-        session = self._session
-        if self._positions is None or len(session.selected) != len(self._positions):
-            return
-        count = int(np.count_nonzero(session.selected))
-        alone = count == 1 and session.current >= 0 and bool(session.selected[session.current])
-        self.canvas.set_selection(np.zeros_like(session.selected) if alone else session.selected)
-        self._to_gallery.setEnabled(count > 0)
-        self._tell()
-
-    def _show_current(self) -> None:
-        session = self._session
-        if self._positions is None or session.current >= len(self._positions):
-            return
-        row = session.current
-        known = row >= 0 and bool(np.isfinite(self._positions[row]).all())
-        self.canvas.set_current(row if known else -1)
-        self._show_selection()
 
     def _tell(self) -> None:
         """Say which projection this is, how much it shows, and of how many images."""
-        session, positions = self._session, self._positions
-        if positions is None:
+        session, state, coordinates = self._session, self.state, self.state.coordinates
+        if coordinates is None or len(session.visible) != len(coordinates):
             return
-        known = np.isfinite(positions[:, 0])
-        explained = self._moment.explained if self._moment is not None else None
-        if explained is None and session.result is not None:
-            explained = session.result.explained
-        parts = [tr("Principal plane")]
-        if explained:
-            share = f"{100 * explained:.0f} %"
-            parts[0] = tr("Principal plane, {share} of the variance", share=share)
-        if session.result is not None and session.result.latents is not None:
-            dimensions = session.result.latents.shape[-1]
-            parts.append(tr("{n} latent dimensions", n=f"{dimensions:,}"))
+        parts = [_projection_words(state)]
+        if state.dimensions:
+            parts.append(tr("{n} latent dimensions", n=f"{state.dimensions:,}"))
+        known = np.isfinite(coordinates[:, 0])
         shown = int(np.count_nonzero(known & session.visible))
         total = int(np.count_nonzero(known))
         counts = f"{total:,}" if shown == total else f"{shown:,} / {total:,}"
@@ -447,105 +392,93 @@ class LatentPanel(QWidget):
         selected = int(np.count_nonzero(session.selected))
         parts += [tr("{n} selected", n=f"{selected:,}")] if selected else []
         self._note.setText("  ·  ".join(parts))
+        self.toolbar.to_gallery.setEnabled(selected > 0)
 
-    # the training
+    # layout
 
-    def _show_history(self) -> None:
-        """Let the slider run over the snapshots and, behind them, the finished map."""
-        steps = self.history.steps
-        final = self._session.result is not None and self._session.result.positions is not None
-        last = len(steps) - 1 + int(final)
-        self._epoch_bar.setVisible(len(steps) > 1 or (len(steps) == 1 and final))
-        self._epoch.blockSignals(True)
-        self._epoch.setRange(0, max(0, last))
-        if self._follows:
-            self._epoch.setValue(max(0, last))
-        self._epoch.blockSignals(False)
-        if self._follows and steps and not final:
-            self.history.show(steps[-1])
-        self._name_epoch()
+    def _take_layout(self) -> None:
+        layout = self.state.layout
+        self.view.set_tool(layout.tool)
+        self.view.show_pictures(layout.pictures)
+        self._colour()
+        self._show_neighbours(*self._neighbours)
+        self._keeping.start()
 
-    def _choose_epoch(self, number: int) -> None:
-        steps = self.history.steps
-        self._follows = number == self._epoch.maximum()
-        self._name_epoch()
-        if number < len(steps):
-            self.history.show(steps[number])
-        else:
-            self._moment = None
-            self._show_state()
+    def _recall(self) -> None:
+        """Take the layout that was kept for the run that is open now."""
+        run = self._session.run
+        if self._keeping.isActive():
+            self._keeping.stop()
+            self._keep()
+        if run is None or run is self._kept_for:
+            return
+        self._kept_for = run
+        with_run = kept_layout(self._session, run)
+        self.state.take_layout(with_run)
+        self._keeping.stop()
 
-    def _name_epoch(self) -> None:
-        steps, number = self.history.steps, self._epoch.value()
-        if number < len(steps):
-            text = tr("Step {n}", n=f"{steps[number]:,}")
-            live = self.history.is_growing and self._follows
-            self._epoch_text.setText(tr("{step}, live", step=text) if live else text)
-        else:
-            self._epoch_text.setText(tr("Trained"))
+    def _keep(self, *, at_once: bool = False) -> None:
+        if self._kept_for is not None:
+            keep_layout(self._session, self._kept_for, self.state.layout, at_once=at_once)
 
-    def _take_moment(self, moment: Moment) -> None:
-        steps, number = self.history.steps, self._epoch.value()
-        if number < len(steps) and steps[number] == moment.step:
-            self._moment = moment
-            self._show_state()
+    def _take_camera(self) -> None:
+        if self.state.moment is None:
+            self.state.choose(camera=self.canvas.camera())
+
+    def _show_camera(self) -> None:
+        if self.state.coordinates is not None and self.state.moment is None:
+            self.canvas.look_at(self.state.layout.camera)
+
+    def _fit(self) -> None:
+        for view in self.grid.views:
+            view.canvas.fit()
+        self._take_camera()
 
     # pointing and choosing
 
-    def _hover(self, row: int) -> None:
-        if row < 0 or row >= len(self._session.table):
-            self._card.hide()
-            return
-        session, labels = self._session, labels_of(self._session)
-        image_id = int(session.table.ids[row])
-        code = int(labels.codes[row])
-        score = ""
-        if session.result is not None and session.result.scores is not None:
-            value = float(session.result.scores[row])
-            score = f"{value:.4g}" if np.isfinite(value) else ""
-        self._card.show_image(
-            self._thumbnails.image(image_id),
-            PurePosixPath(session.table.paths[row]).name,
-            labels.names[code],
-            labels.colour(code, current_theme()),
-            score,
-        )
-        self._hovered_id = image_id
-        self._card.move_beside(self.canvas.mapFromGlobal(self.cursor().pos()))
-        self._thumbnails.want([image_id, *self.sidebar.image.wanted_ids()])
+    _neighbours: tuple[int, NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
 
-    def _click(self, x: float, y: float, row: int) -> None:
-        """Choose an image; on the empty map decode, or select nothing."""
-        held = QApplication.keyboardModifiers()
-        if row >= 0:
-            several = held & (
-                Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-            )
-            rows = np.array([row], np.int64)
-            self._session.select(rows, "toggle" if several else "replace")
-            self._session.set_current(row)
-        elif not self._why_not_decode():
+    def _show_neighbours(self, row: int, rows: NDArray[np.int64]) -> None:
+        """Draw lines to the true neighbours, on every map."""
+        self._neighbours = row, rows
+        shown = rows if self.state.layout.lines else rows[:0]
+        for view in self.grid.views:
+            if view.is_shown:
+                from_guest = row < 0 and view is not self.view
+                view.canvas.set_lines(row, shown[:0] if from_guest else shown)
+
+    def _show_guest(self, guest: Guest) -> None:
+        """Mark where an image from elsewhere belongs: where the map has a place, or between its
+        neighbours.
+        """
+        coordinates = self.state.coordinates
+        if coordinates is None:
+            return
+        places = self.state.place(guest.latent[None]) if self.state.moment is None else None
+        place = places[0] if places is not None else guest.place(coordinates)
+        self.canvas.set_guest(place)
+        self.sidebar.image.show_guest(guest)
+
+    def _click_on_nothing(self, x: float, y: float) -> None:
+        """Decode on the empty map, or select nothing."""
+        if not self._why_not_decode():
             self.sidebar.walk.go_to(x, y)
         elif self._session.selected.any():
-            self._session.select(np.zeros(len(self._session.table), np.bool_))
+            self._select_none()
+
+    def _select_none(self) -> None:
+        self._session.select(np.zeros(len(self._session.table), np.bool_))
 
     def _open(self, row: int) -> None:
         self._session.set_current(row)
         self.place_wanted.emit("inspector")
-
-    def _choose_tool(self, key: str) -> None:
-        self.canvas.set_tool(_CANVAS_TOOLS[key])
-        if key == "decode":
-            self.canvas.viewport().setCursor(Qt.CursorShape.CrossCursor)
-        elif key == "cursor":
-            self.canvas.viewport().setCursor(Qt.CursorShape.ArrowCursor)
 
     def _decode_drag(self, event: QMouseEvent) -> bool:
         """Decode under the pointer while the left button is held; tell whether that was it."""
         left = Qt.MouseButton.LeftButton
         if event.type() == QEvent.Type.MouseButtonPress and event.button() == left:
             self._decoding = True
-            self._card.hide()
+            self.view.hide_card()
         elif event.type() == QEvent.Type.MouseButtonRelease and event.button() == left:
             self._decoding = False
             return True
@@ -554,18 +487,6 @@ class LatentPanel(QWidget):
         place = self.canvas.map_position(event.position())
         self.sidebar.walk.go_to(place.x(), place.y())
         return True
-
-    def _show_place(self, place: tuple[float, float] | None, far: bool) -> None:
-        theme = current_theme()
-        colour = theme.colours.warning if far else theme.colours.text
-        self._marker.setPen(pg.mkPen(colour, width=2.5))
-        self._marker.setData([] if place is None else [{"pos": place}])
-
-    def _show_path(self, ends: NDArray[np.float32] | None) -> None:
-        if ends is None:
-            self._path.setData([], [])
-        else:
-            self._path.setData(ends[:, 0], ends[:, 1])
 
     def _show_in_gallery(self) -> None:
         rows = np.flatnonzero(self._session.selected).astype(np.int64)
@@ -582,29 +503,77 @@ class LatentPanel(QWidget):
             except OSError as problem:
                 self._session.problem.emit(str(problem))
 
-    # thumbnails
+    def _want_pictures(self) -> None:
+        ids = [image_id for view in self.grid.views for image_id in view.wanted_ids()]
+        self._thumbnails.want(list(dict.fromkeys([*self.sidebar.image.wanted_ids(), *ids])))
 
-    def _show_pictures(self, shown: bool) -> None:
-        ids = self._session.table
-        self.canvas.set_pictures(
-            (lambda row: self._thumbnails.image(int(ids.ids[row]))) if shown else None
-        )
+    # other runs
 
-    def _want_pictures(self, rows: NDArray[np.int64]) -> None:
-        ids = self._session.table.ids[rows].tolist()
-        self._thumbnails.want([*self.sidebar.image.wanted_ids(), *ids])
+    def _offer_runs(self) -> None:
+        """Offer the runs whose maps could be shown beside the open one's."""
+        session = self._session
+        open_path = session.run.path if session.run is not None else None
+        others = [(run.path, run_title(run)) for run in session.runs if run.path != open_path]
+        known = {path for path, _title in others}
+        others += [
+            (path, run_title(Run(path)))
+            for path in self._compared
+            if path not in known and path != open_path
+        ]
+        self.toolbar.set_comparable(others, [p for p in self._compared if p != open_path])
 
-    def _take_pictures(self, image_ids: list[int]) -> None:
-        if self._card.isVisible() and self._hovered_id in image_ids:
-            self._card.set_image(self._thumbnails.image(self._hovered_id))
-        if self._pictures.isChecked():
-            self.canvas.refresh_pictures()
+    def _show_compared(self) -> None:
+        session = self._session
+        open_path = session.run.path if session.run is not None else None
+        others = [path for path in self._compared if path != open_path][: MOST_COMPARED - 1]
+        self.grid.show_runs(chosen_runs(session.runs, others))
+        self.grid.name_first(run_title(session.run) if session.run is not None else "")
+        self._offer_runs()
+        if self.colouring is not None:
+            self.grid.show_colouring(self.colouring)
+        self._show_neighbours(*self._neighbours)
 
-    def _themed(self, theme: Theme) -> None:
-        self._path.setPen(pg.mkPen(theme.colours.accent, width=2, style=Qt.PenStyle.DashLine))
-        self._marker.setPen(pg.mkPen(theme.colours.text, width=2.5))
+    def _take_compared(self, paths: list[Path]) -> None:
+        run = self._session.run
+        self._compared = ([run.path] if run is not None and paths else []) + paths
+        self._show_compared()
+
+    def _close_compared(self, path: Path) -> None:
+        self._compared = [other for other in self._compared if other != path]
+        self._show_compared()
+
+    def _open_compared(self, run: Run) -> None:
+        """Make a compared run the open one; the open one stays beside it."""
+        self._session.open_run(run)
+
+    def _themed(self, _theme: Theme) -> None:
         self._colour()
 
 
-def _tip(text: str) -> str:
-    return tr("{tip}; Shift adds, Alt takes away", tip=text)
+def _projection_words(state: MapState) -> str:
+    """Say what the axes of a map are."""
+    kind = state.moment.kind if state.moment is not None else state.kind
+    names = {
+        "own": tr("Own layout of the method"),
+        "plane": tr("Principal plane"),
+        "dimensions": tr(
+            "Dimensions {across} and {up}",
+            across=state.layout.across + 1,
+            up=state.layout.up + 1,
+        ),
+        "space": tr("Space of three principal axes"),
+    }
+    if not state.explained or kind == "own":
+        return names[kind]
+    share = f"{100 * state.explained:.0f} %"
+    if kind == "plane":
+        return tr("Principal plane, {share} of the variance", share=share)
+    return tr("{axes}, {share} of the variance", axes=names[kind], share=share)
+
+
+def _dropped_image(event: Any) -> Path | None:
+    """Return the one image file that is dropped, or None."""
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
+    if len(paths) != 1 or not is_image_name(paths[0].name) or not paths[0].is_file():
+        return None
+    return paths[0]

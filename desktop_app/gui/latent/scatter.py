@@ -1,32 +1,31 @@
 """The point canvas: a map of up to a million images to look at, hover over and select in.
 
 pyqtgraph contributes pan and zoom; the points are splatted into one image (`splat.py`), since a
-scatter item of a million points takes seconds to recolour and this takes tens of milliseconds. The
-columns are kept in a random order so that no label is always on top, and turned back into row
-numbers at the border.
+scatter item of a million points takes seconds to recolour and this takes tens of milliseconds.
+While a map of very many points moves, a fair sample of them is drawn, and all once it rests. Points
+in space are turned with the mouse and seen along their third axis.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QWidget
 
+from desktop_app.core.latentmap import rotated
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.latent import splat
+from desktop_app.gui.latent.columns import columns_of
+from desktop_app.gui.latent.mapbox import MapBox, SelectionMode, Tool
 from desktop_app.gui.latent.overlay import MapOverlay, MapPicture
 from desktop_app.gui.latent.splat import MARGIN, Placed, Relief, Window
 from desktop_app.gui.theme import Theme, current_theme, follow_theme
 
-Tool = Literal["cursor", "lasso", "rectangle"]
-SelectionMode = Literal["replace", "add", "subtract"]
 Picture = Callable[[int], QImage | None]
 """Returns the thumbnail of a row that is at hand."""
 
@@ -38,18 +37,12 @@ _INK = 0.38  # share of the canvas that marks may cover where they do not overla
 _SMALLEST_MARK, _LARGEST_MARK = 2.5, 9.0  # logical pixels
 _NEAR = 6  # logical pixels within which the pointer finds a point
 _FADED = 0.22  # opacity of what is not selected while something is
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """One entry per point, in random order."""
-
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
-    rows: NDArray[np.int64]
-    """(n,) row number of each point."""
-    points: NDArray[np.int64]
-    """(n,) point of each row number: the inverse of `rows`."""
+_SAMPLED = 300_000  # points from which a moving map shows a sample
+_SAMPLE = 200_000
+_REST_MILLISECONDS = 140  # without a move until all points are drawn
+_SORTED = 200_000  # points in sight up to which those in front are drawn last
+_TURN = 0.008  # radians per logical pixel of a drag
+_UNTURNED = np.eye(3)
 
 
 class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
@@ -67,17 +60,24 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
     """Carries the enclosed visible rows, int64, and how to join them: replace, add, subtract."""
     menu_requested = Signal(int, QPoint)
     """Carries the row below the pointer or -1, and the place on the screen."""
+    turned = Signal(object)
+    """Carries the rotation (3, 3) after points in space were turned by hand."""
+    moved = Signal()
+    """The map was moved, zoomed or turned by hand, and rests now."""
     pictures_wanted = Signal(object)
     """Carries the rows whose thumbnails would be drawn if they were at hand."""
     tool_changed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._box = _MapBox()
+        self._box = MapBox()
         super().__init__(parent, viewBox=self._box)
-        self._columns = _columns(np.zeros(0, np.float32), np.zeros(0, np.float32))
-        self._finite = np.zeros(0, bool)
-        self._extent = 0.0  # area that the points span
+        self._columns = columns_of(np.zeros(0, np.float32), np.zeros(0, np.float32))
+        self._rotation = _UNTURNED
+        self._lined: NDArray[np.int64] = np.zeros(0, np.int64)  # rows that lines lead to
+        self._line_start = -1
+        self._guest: NDArray[np.float32] | None = None
         self._visible = np.zeros(0, bool)  # by point
+        self._drawn = np.zeros(0, bool)  # by point: visible, and somewhere
         self._shown_count = 0
         self._selected = np.zeros(0, bool)  # by point
         self._index: NDArray[np.uint8] | NDArray[np.uint16] = np.zeros(0, np.uint8)  # by point
@@ -90,6 +90,9 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         self._owner: NDArray[np.int32] | None = None
         self._relief: Relief | None = None
         self._dirty = True
+        self._moving = False  # while it is, a sample of very many points is drawn
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MILLISECONDS)
+        self._rest.timeout.connect(self._come_to_rest)
         self._fitted = True  # until the analyst moves the map, it is fitted again when resized
         self._hovered = -1
         self._current = -1
@@ -115,8 +118,14 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
 
     # data
 
-    def set_points(self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> None:
-        """Show one point per row at x and y (n,); rows without a finite place are left out.
+    def set_points(
+        self,
+        x: NDArray[np.floating[Any]],
+        y: NDArray[np.floating[Any]],
+        z: NDArray[np.floating[Any]] | None = None,
+    ) -> None:
+        """Show one point per row at x, y and, in space, z, (n,) each; rows without a finite place
+        are left out.
 
         Colours, selection and visibility start anew where the number of rows changes, and are kept
         where it does not, so that a map can move from epoch to epoch.
@@ -128,20 +137,47 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
             by_row(self._selected),
             by_row(self._index),
         )
-        self._columns = _columns(x, y)
+        self._columns = columns_of(x, y, z).turned(self._rotation)
         rows = self._columns.rows
-        self._finite = np.isfinite(self._columns.x) & np.isfinite(self._columns.y)
-        self._extent = _extent(self._columns, self._finite)
         self._visible = (visible if same else np.ones(len(x), bool))[rows]
         self._selected = (selected if same else np.zeros(len(x), bool))[rows]
         self._index = index[rows] if same else np.zeros(len(x), np.uint8)
         if not same:
             self._own_colours = False
             self._lut = self._plain_lut()
-            self._current = self._hovered = -1
+            self._current = self._hovered = self._line_start = -1
+            self._lined = self._lined[:0]
+            self._guest = None
+        self._count_shown()
         self._redraw(moved=True)
         if not same:
             self.fit()
+
+    @property
+    def is_spatial(self) -> bool:
+        """Tell whether the points lie in space and can be turned."""
+        return self._columns.space is not None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Tell whether all points are shown because nobody moved the map yet."""
+        return self._fitted
+
+    def set_rotation(self, rotation: NDArray[np.floating[Any]]) -> None:
+        """Look at points in space after a rotation (3, 3)."""
+        self._rotation = np.asarray(rotation, np.float64)
+        if self.is_spatial:
+            self._columns = self._columns.turned(self._rotation)
+            self._redraw(moved=True)
+
+    def turn(self, right: float, up: float) -> None:
+        """Turn points in space as a drag over so many logical pixels does."""
+        self._move()
+        self.set_rotation(rotated(self._rotation, right * _TURN, -up * _TURN))
+
+    def finish_turn(self) -> None:
+        """Tell how the points are turned now."""
+        self.turned.emit(self._rotation.copy())
 
     def set_colours(
         self, index: NDArray[np.uint8] | NDArray[np.uint16], lut: NDArray[np.uint8]
@@ -155,6 +191,7 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
     def set_visible(self, mask: NDArray[np.bool_]) -> None:
         """Draw and pick only the rows (n,) that are True."""
         self._visible = mask[self._columns.rows]
+        self._count_shown()
         self._redraw(moved=True)
 
     def set_selection(self, mask: NDArray[np.bool_]) -> None:
@@ -166,6 +203,22 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         """Ring one row, -1 for none."""
         self._current = row
         self._mark_places()
+
+    def set_lines(self, start: int, rows: NDArray[np.int64]) -> None:
+        """Draw lines to these rows from a row, or from the guest where it is -1."""
+        self._line_start, self._lined = start, rows
+        self._mark_places()
+
+    def set_guest(self, place: NDArray[np.floating[Any]] | None) -> None:
+        """Mark the place (2,) or (3,) of an image that is not among the points; None for none."""
+        self._guest = None if place is None else np.asarray(place, np.float32)
+        self._mark_places()
+
+    def show_hovered(self, row: int) -> None:
+        """Ring the row that the pointer is on in another map, -1 for none."""
+        if row != self._hovered and row < len(self._columns.x):
+            self._hovered = row
+            self._mark_places()
 
     def set_pictures(self, picture: Picture | None) -> None:
         """Draw thumbnails instead of marks when few points are on screen."""
@@ -198,28 +251,55 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         self.tool_changed.emit(tool)
 
     def fit(self) -> None:
-        """Show all visible points."""
-        shown = self._visible & self._finite
+        """Show all visible points; those in space however they are turned."""
+        columns = self._columns
+        shown = self._drawn
         if not shown.any():
             return
-        x, y = self._columns.x[shown], self._columns.y[shown]
-        left, bottom = float(x.min()), float(y.min())
-        width, height = float(x.max()) - left, float(y.max()) - bottom
-        spare = max(width, height) * 0.02 or 0.5
-        area = QRectF(left, bottom, width, height).adjusted(-spare, -spare, spare, spare)
+        if self.is_spatial:
+            reach = columns.radius or 0.5
+            area = QRectF(-reach, -reach, 2 * reach, 2 * reach)
+        else:
+            x, y = columns.x[shown], columns.y[shown]
+            left, bottom = float(x.min()), float(y.min())
+            width, height = float(x.max()) - left, float(y.max()) - bottom
+            spare = max(width, height) * 0.02 or 0.5
+            area = QRectF(left, bottom, width, height).adjusted(-spare, -spare, spare, spare)
         self._box.setRange(area, padding=0.03)
         self._fitted = True
 
+    def camera(self) -> tuple[float, float, float, float] | None:
+        """Return left, bottom, width and height of what is in sight; None while all is shown."""
+        if self._fitted:
+            return None
+        seen = self._box.viewRect()
+        return seen.left(), seen.top(), seen.width(), seen.height()
+
+    def look_at(self, camera: tuple[float, float, float, float] | None) -> None:
+        """Show a part of the map as `camera` told it, or all."""
+        if camera is None or not camera[2] > 0 or not camera[3] > 0:
+            self.fit()
+            return
+        self._fitted = False
+        self._box.setRange(QRectF(*camera), padding=0)
+
     def zoom(self, factor: float) -> None:
         """Show `factor` times as much detail around the middle."""
-        self._fitted = False
+        self._move()
         self._box.scaleBy((1 / factor, 1 / factor))
+
+    def reveal(self, row: int) -> None:
+        """Move the map to a row that lies out of sight."""
+        point = int(self._columns.points[row])
+        place = QPointF(float(self._columns.x[point]), float(self._columns.y[point]))
+        if self._columns.finite[point] and not self._box.viewRect().contains(place):
+            self.centre_on(row)
 
     def centre_on(self, row: int) -> None:
         """Move the map until a row is in its middle."""
         point = int(self._columns.points[row])
-        if self._finite[point]:
-            self._fitted = False
+        if self._columns.finite[point]:
+            self._move()
             centre = self._box.viewRect().center()
             dx = float(self._columns.x[point]) - centre.x()
             dy = float(self._columns.y[point]) - centre.y()
@@ -251,12 +331,11 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         if self._placed is None:
             return -1
         if self._owner is None:
-            reach = max(3.0, self._diameter())
-            self._owner = splat.identities(self._placed, reach)
+            self._owner = splat.identities(self._placed)
         ratio, area = self.devicePixelRatioF(), self._area()
         column = int((place.x() - area.left()) * ratio) + MARGIN
         row = self._owner.shape[0] - MARGIN - 1 - int((place.y() - area.top()) * ratio)
-        near = round(_NEAR * ratio)
+        near = round((_NEAR + self._diameter() / 2) * ratio)
         around = self._owner[
             max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1
         ]
@@ -273,7 +352,7 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         """Return the map as it is on screen, `scale` times as large."""
         area = self._area()
         window = self._window(area, scale * self.devicePixelRatioF())
-        raster = self._raster(self._place(window), scale * self.devicePixelRatioF())
+        raster = self._raster(self._place(window, whole=True), scale * self.devicePixelRatioF())
         return _as_image(splat.cropped(raster)).copy()
 
     def export_png(self, path: Path, scale: float = 2.0) -> None:
@@ -320,7 +399,7 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         key = Qt.Key(event.key())
         if key in steps:
             across, up = steps[key]
-            self._fitted = False
+            self._move()
             self._box.translateBy(x=across * rect.width(), y=up * rect.height())
         elif key in zooms:
             self.zoom(zooms[key])
@@ -359,6 +438,7 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
 
     def rows_inside(self, path: QPolygonF) -> NDArray[np.int64]:
         """Return the visible rows inside a path in widget coordinates, ascending."""
+        self._come_to_rest()
         if self._placed is None:
             self._painted()
         if self._placed is None or path.size() < 3:
@@ -400,7 +480,22 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         self._redraw(moved=True)
 
     def _moved_by_hand(self, *_change: object) -> None:
+        self._move()
+
+    def _move(self) -> None:
+        """Let the map move: very many points are drawn in part until it rests."""
         self._fitted = False
+        self._moving = True
+        self._rest.start()
+
+    def _come_to_rest(self) -> None:
+        if not self._moving:
+            return
+        self._moving = False
+        self._rest.stop()
+        if self._placed is not None and self._placed.share < 1:
+            self._redraw(moved=True)
+        self.moved.emit()
 
     def _moved(self, *_change: object) -> None:
         self._redraw(moved=True)
@@ -412,8 +507,11 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
             self._placed = None
             self._owner = None
             self._relief = None
-            self._shown_count = int(np.count_nonzero(self._visible & self._finite))
         self._image.update()
+
+    def _count_shown(self) -> None:
+        self._drawn = self._visible & self._columns.finite
+        self._shown_count = int(np.count_nonzero(self._drawn))
 
     def _area(self) -> QRectF:
         """Return where on the widget the map lies, in logical pixels."""
@@ -431,9 +529,21 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
             max(1, round(area.height() * ratio)),
         )
 
-    def _place(self, window: Window) -> Placed:
+    def _place(self, window: Window, *, whole: bool = False) -> Placed:
+        """Find the points in the window: all, or a sample where very many of them move."""
         columns = self._columns
-        return splat.placed(columns.x, columns.y, self._visible & self._finite, window)
+        if self._moving and not whole and len(columns.x) > _SAMPLED:
+            part = slice(0, _SAMPLE)
+            share = _SAMPLE / len(columns.x)
+            placed = splat.placed(
+                columns.x[part], columns.y[part], self._drawn[part], window, share
+            )
+            if placed.count > MANY and self._is_crowded(placed):
+                return placed
+        placed = splat.placed(columns.x, columns.y, self._drawn, window)
+        if columns.depth is not None and len(placed.points) <= _SORTED:
+            placed = placed.ordered(columns.depth[placed.points])
+        return placed
 
     def _painted(self) -> tuple[QImage, QPointF]:
         """Return the picture of the map and where on the widget it belongs; make it if needed."""
@@ -454,7 +564,7 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         chosen = self._selected[placed.points]
         any_chosen = bool(self._selected.any())
         strength = _FADED if any_chosen else 1.0
-        many = len(placed.flat) > MANY and self._is_crowded(placed)
+        many = placed.count > MANY and self._is_crowded(placed)
         lut, ground = self._lut, self._background
         diameter = self._diameter() * ratio
         if many:
@@ -496,12 +606,12 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
 
     def _share_in_view(self) -> float:
         """Return how much of the whole map is on screen, 0 to 1."""
-        seen = self._box.viewRect()
-        return min(1.0, seen.width() * seen.height() / self._extent) if self._extent else 1.0
+        seen, extent = self._box.viewRect(), self._columns.extent
+        return min(1.0, seen.width() * seen.height() / extent) if extent else 1.0
 
     def _is_crowded(self, placed: Placed) -> bool:
         """Say whether marks would hide each other: zoomed in, even many points lie apart."""
-        per_pixel = len(placed.flat) / (placed.window.width * placed.window.height)
+        per_pixel = placed.count / (placed.window.width * placed.window.height)
         return self._share_in_view() > 0.5 or per_pixel > 1
 
     def _lay_pictures(self, placed: Placed) -> None:
@@ -527,11 +637,27 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
             self.pictures_wanted.emit(np.array(wanted, np.int64))
 
     def _mark_places(self) -> None:
+        ring = self._ring
         self._overlay.set_rings(
-            [self._ring(self._current)] if self._current >= 0 else [],
-            [self._ring(self._hovered)] if self._hovered >= 0 else [],
+            [ring(self._current)] if self._current >= 0 else [],
+            [ring(self._hovered)] if self._hovered >= 0 else [],
             self._diameter() / 2 + 3,
         )
+        guest = self._guest_place()
+        start = ring(self._line_start) if self._line_start >= 0 else guest
+        finite, points = self._columns.finite, self._columns.points
+        ends = [ring(row) for row in self._lined.tolist() if finite[points[row]]]
+        self._overlay.set_lines([(start, end) for end in ends] if start is not None else [])
+        self._overlay.set_guest(guest)
+        self._overlay.set_triad(self._rotation[:2] if self.is_spatial else None)
+
+    def _guest_place(self) -> QPointF | None:
+        if self._guest is None:
+            return None
+        place = self._guest
+        if len(place) == 3:
+            place = (self._rotation[:2] @ place).astype(np.float32)
+        return self.widget_position(float(place[0]), float(place[1]))
 
     def _ring(self, row: int) -> QPointF:
         point = int(self._columns.points[row])
@@ -565,83 +691,6 @@ def joined(
     result = np.zeros_like(selected) if mode == "replace" else selected.copy()
     result[rows] = mode != "subtract"
     return result
-
-
-class _MapBox(pg.ViewBox):  # type: ignore[misc]
-    """Moves the map, or draws a lasso on it where the canvas says so."""
-
-    canvas: PointCanvas
-
-    def __init__(self) -> None:
-        super().__init__(enableMenu=False, defaultPadding=0.0)
-        self._path = QPolygonF()
-
-    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:
-        """Draw with the left button unless the tool is the cursor; every other drag moves."""
-        tool = self.canvas.tool()
-        if event.button() != Qt.MouseButton.LeftButton or tool == "cursor":
-            super().mouseDragEvent(event, axis)
-            return
-        event.accept()
-        here = self._on_widget(event.scenePos())
-        start = self._on_widget(event.buttonDownScenePos())
-        if event.isStart():
-            self._path = QPolygonF([start])
-        if tool == "lasso":
-            self._path.append(here)
-        else:
-            self._path = QPolygonF(QRectF(start, here).normalized())
-        if event.isFinish():
-            self.canvas.finish_lasso(self._path, _mode(event.modifiers()))
-        else:
-            self.canvas.draw_lasso(self._path)
-
-    def mouseClickEvent(self, event: Any) -> None:
-        """Tell the canvas."""
-        place = self._on_widget(event.scenePos())
-        if event.button() == Qt.MouseButton.LeftButton:
-            event.accept()
-            self.canvas.click(place)
-        elif event.button() == Qt.MouseButton.RightButton:
-            event.accept()
-            self.canvas.request_menu(place)
-
-    def _on_widget(self, place: Any) -> QPointF:
-        return QPointF(place.x(), place.y())
-
-
-def _mode(modifiers: Qt.KeyboardModifier) -> SelectionMode:
-    if modifiers & Qt.KeyboardModifier.ShiftModifier:
-        return "add"
-    subtracting = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ControlModifier
-    return "subtract" if modifiers & subtracting else "replace"
-
-
-def _columns(x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> _Columns:
-    rows, points = _shuffled(len(x))
-    return _Columns(
-        np.ascontiguousarray(x[rows], np.float32),
-        np.ascontiguousarray(y[rows], np.float32),
-        rows,
-        points,
-    )
-
-
-@lru_cache(maxsize=2)
-def _shuffled(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return a fixed random order and its inverse, so that a map of epochs does not flicker."""
-    rows = np.random.default_rng(0).permutation(count).astype(np.int64)
-    points = np.empty_like(rows)
-    points[rows] = np.arange(count)
-    return rows, points
-
-
-def _extent(columns: _Columns, finite: NDArray[np.bool_]) -> float:
-    """Return the area that the points span, in map units squared."""
-    if not finite.any():
-        return 0.0
-    x, y = columns.x[finite], columns.y[finite]
-    return float(np.ptp(x)) * float(np.ptp(y))
 
 
 def _claimed(taken: dict[tuple[int, int], QPointF], place: QPointF) -> bool:

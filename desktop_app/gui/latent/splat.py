@@ -56,7 +56,19 @@ class Placed:
     flat: Ints
     """(n,) index into the flattened raster."""
     points: Ints
-    """(n,) index into the columns, ascending."""
+    """(n,) index into the columns, ascending unless they were ordered."""
+    share: float = 1.0
+    """Which share of all points these are a sample of."""
+
+    @property
+    def count(self) -> int:
+        """How many points lie in the window, about, where these are a sample."""
+        return round(len(self.flat) / self.share)
+
+    def ordered(self, depth: NDArray[np.float32]) -> "Placed":
+        """Return the points so that those with a large depth (n,) are drawn last, on top."""
+        order = np.argsort(depth, kind="stable")
+        return Placed(self.window, self.flat[order], self.points[order], self.share)
 
 
 @dataclass(frozen=True)
@@ -69,24 +81,42 @@ class Stamp:
 
 
 def placed(
-    x: NDArray[np.float32], y: NDArray[np.float32], drawn: NDArray[np.bool_], window: Window
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    drawn: NDArray[np.bool_],
+    window: Window,
+    share: float = 1.0,
 ) -> Placed:
-    """Find the raster positions of the points (n,) that are drawn and lie in the window."""
+    """Find the raster positions of the points (n,) that are drawn and lie in the window.
+
+    What is drawn has a finite place. `share` tells which share of all points these are.
+    """
     across, up = window.scale
     height, width = window.shape
-    column = x * np.float32(across)
-    column += np.float32(MARGIN - window.left * across)
-    row = y * np.float32(up)
-    row += np.float32(MARGIN - window.bottom * up)
-    # a mark of the window's margin is still seen, further ones are not; NaN fails both
-    inside = (column >= MARGIN / 2) & (column < width - MARGIN / 2)
-    inside &= (row >= MARGIN / 2) & (row < height - MARGIN / 2)
+    # a mark of the window's margin is still seen, further ones are not
+    left, bottom = MARGIN / 2 - window.left * across, MARGIN / 2 - window.bottom * up
+    with np.errstate(invalid="ignore"):  # NaN and far points become large numbers
+        column = _pixels(x, across, left)
+        row = _pixels(y, up, bottom)
+    inside = column < np.uint32(width - MARGIN)  # unsigned: negative ones are large
+    inside &= row < np.uint32(height - MARGIN)
     inside &= drawn
     points = np.flatnonzero(inside).astype(np.int32)
-    flat = row[points].astype(np.int32)
-    flat *= width
-    flat += column[points].astype(np.int32)
-    return Placed(window, flat, points)
+    everywhere = len(points) == len(x)
+    flat = row.view(np.int32) if everywhere else row.view(np.int32)[points]
+    flat += np.int32(MARGIN // 2)
+    flat *= np.int32(width)
+    flat += column.view(np.int32) if everywhere else column.view(np.int32)[points]
+    flat += np.int32(MARGIN // 2)
+    return Placed(window, flat, points, share)
+
+
+def _pixels(values: NDArray[np.float32], scale: float, start: float) -> NDArray[np.uint32]:
+    """Return whole pixels (n,), as unsigned numbers of which those below zero are very large."""
+    place = values * np.float32(scale)
+    place += np.float32(start)
+    np.floor(place, out=place)
+    return place.astype(np.int32).view(np.uint32)
 
 
 @cache
@@ -126,15 +156,12 @@ def splat(
         target[flat[part, None] + offsets] = colours[colour_index[part]]
 
 
-def identities(placed: Placed, diameter: float) -> Ints:
-    """Return for each pixel of a raster the point on top, an index into the columns, or -1."""
+def identities(placed: Placed) -> Ints:
+    """Return for each pixel of a raster the point whose centre is there, an index into the columns,
+    or -1; of several the one on top.
+    """
     owner = np.full(placed.window.shape, -1, np.int32)
-    mark = stamp(diameter)
-    offsets = mark.rows * np.int32(owner.shape[1]) + mark.columns
-    target = owner.reshape(-1)
-    for start in range(0, len(placed.flat), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        target[placed.flat[part, None] + offsets] = placed.points[part, None]
+    owner.reshape(-1)[placed.flat] = placed.points
     return owner
 
 
@@ -231,9 +258,13 @@ def _channel(
 
 
 def _coarse(flat: Ints, width: int, columns: int, cell: int) -> Ints:
-    row, column = np.divmod(flat, np.int32(width))
-    coarse: Ints = (row // cell) * np.int32(columns) + column // cell
-    return coarse
+    row = flat // np.int32(width)
+    column = flat - row * np.int32(width)
+    row //= np.int32(cell)
+    column //= np.int32(cell)
+    row *= np.int32(columns)
+    row += column
+    return row
 
 
 def _mean_colours(

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.core.columns import ResultColumns
+from desktop_app.core.projection import along
 from desktop_app.core.table import ImageTable
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.inspector.heat import pixels_of
@@ -26,8 +27,11 @@ from desktop_app.gui.latent.decode import (
     along_dimension,
     between,
     dimension_ranges,
+    shifted,
 )
 from desktop_app.gui.latent.decoder import Decoder
+from desktop_app.gui.latent.groups import GroupsPage, caption, narrow
+from desktop_app.gui.latent.mapstate import MapState
 from desktop_app.gui.latent.strip import Frame, Strip
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_role, set_surface
@@ -58,9 +62,10 @@ class Walk(QWidget):
     path_shown = Signal(object)
     """Carries the places (n, 2) between which the walk goes, or None."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, state: MapState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._state = state
         self._decoder = Decoder(session, self)
         self._inverse: MapInverse | None = None
         self._latents: NDArray[np.float32] | None = None
@@ -83,11 +88,16 @@ class Walk(QWidget):
                 Segment("place", tr("Place"), tip=tr("Decode a place on the map")),
                 Segment("dimension", tr("Dimension"), tip=tr("Change one latent dimension")),
                 Segment("between", tr("Between"), tip=tr("Go from one image to another")),
+                Segment("groups", tr("Groups"), tip=tr("Add what tells one group from another")),
             ],
         )
         self.strip = Strip(tr("Frames of the walk"), _COLUMNS)
         self._pages = QStackedWidget()
-        for page in (self._place_page(), self._dimension_page(), self._between_page()):
+        self.groups = GroupsPage(session)
+        self.groups.changed.connect(self._decode_groups)
+        self.groups.moved.connect(self._decode_share_of_groups)
+        pages = (self._place_page(), self._dimension_page(), self._between_page(), self.groups)
+        for page in pages:
             self._pages.addWidget(page)
         line = QHBoxLayout()
         line.addWidget(self._about, 1)
@@ -104,6 +114,7 @@ class Walk(QWidget):
         self.strip.chosen.connect(self._choose_frame)
         session.selection_changed.connect(self._show_ends)
         session.current_changed.connect(self._start_from_current)
+        state.moved.connect(self._take_places)
         self._show_mode()
 
     def set_result(self, result: ResultColumns | None) -> None:
@@ -112,20 +123,36 @@ class Walk(QWidget):
         self._inverse = self._latents = self._start = self._ends = None
         self._place = None
         self.picture.set_image(None)
-        if result is not None and result.latents is not None and result.positions is not None:
-            rows = np.flatnonzero(np.isfinite(result.positions).all(axis=1))
-            places = result.positions[rows]
-            latents = result.latents[result.index[rows]]
-            if len(rows) and latents.ndim == 2:
-                self._latents = latents
-                self._inverse = MapInverse(places, latents, result.basis)
-                self._ranges = dimension_ranges(latents)
-                self._fill_dimensions()
-                self._way.set_choices(self._ways(self._inverse))
+        if result is not None and result.latents is not None and result.latents.ndim == 2:
+            self._latents = result.latents
+            self._ranges = dimension_ranges(result.latents)
+            self._fill_dimensions()
+        self.groups.set_result(result if self._latents is not None else None)
         self._ratio = proportions(self._session.table)
+        self._take_places()
         self._start_from_current()
         self._show_ends()
         self._show_mode()
+
+    def _take_places(self) -> None:
+        """Follow where the images lie on the map, as it is turned and along which axes."""
+        state, latents = self._state, self._latents
+        result, positions = state.result, state.positions
+        self._inverse = self._place = None
+        self.place_shown.emit(None, False)
+        if latents is None or result is None or positions is None or state.moment is not None:
+            return
+        if result.latents is not latents:
+            return
+        rows = np.flatnonzero(np.isfinite(positions).all(axis=1) & (result.index >= 0))
+        if len(rows):
+            places = result.index[rows]
+            in_order = len(places) == len(latents) and bool((np.diff(places) == 1).all())
+            own = latents if in_order else latents[places]  # no copy of all where it can be spared
+            self._inverse = MapInverse(positions[rows], own, state.basis)
+            self._way.set_choices(self._ways(self._inverse))
+        if self.modes.choice() == "place":
+            self._decode_place()
 
     def go_to(self, x: float, y: float) -> None:
         """Decode a place on the map."""
@@ -147,8 +174,8 @@ class Walk(QWidget):
         page = QWidget()
         row = QHBoxLayout(page)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(_caption(tr("Others")))
-        row.addWidget(_narrow(self._way), 1)
+        row.addWidget(caption(tr("Others")))
+        row.addWidget(narrow(self._way), 1)
         return page
 
     def _dimension_page(self) -> QWidget:
@@ -165,8 +192,8 @@ class Walk(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE.xs)
         row = QHBoxLayout()
-        row.addWidget(_caption(tr("Dimension")))
-        row.addWidget(_narrow(self._dimension), 1)
+        row.addWidget(caption(tr("Dimension")))
+        row.addWidget(narrow(self._dimension), 1)
         column.addLayout(row)
         column.addWidget(self._amount)
         return page
@@ -187,8 +214,8 @@ class Walk(QWidget):
         column.setSpacing(SPACE.xs)
         column.addWidget(self._share)
         row = QHBoxLayout()
-        row.addWidget(_caption(tr("Way")))
-        row.addWidget(_narrow(self._shape), 1)
+        row.addWidget(caption(tr("Way")))
+        row.addWidget(narrow(self._shape), 1)
         column.addLayout(row)
         return page
 
@@ -209,15 +236,19 @@ class Walk(QWidget):
 
     def _show_mode(self) -> None:
         mode = self.modes.choice()
-        self._pages.setCurrentIndex(("place", "dimension", "between").index(mode))
+        shows = {
+            "place": self._decode_place,
+            "dimension": self._decode_dimension,
+            "between": self._decode_between,
+            "groups": self._decode_groups,
+        }
+        self._pages.setCurrentIndex(list(shows).index(mode))
         self.strip.setVisible(mode != "place")
         self.mark.hide()
         self.path_shown.emit(None)
-        if mode == "place":
-            self._decode_place()
-        else:
+        if mode != "place":
             self.place_shown.emit(None, False)
-            (self._decode_dimension if mode == "dimension" else self._decode_between)()
+        shows[mode]()
 
     def _start_from_current(self) -> None:
         """Let the walk along a dimension begin at the current image."""
@@ -229,6 +260,8 @@ class Walk(QWidget):
             self._start_name = self._session.table.paths[row]
             if self.modes.choice() == "dimension":
                 self._decode_dimension()
+            elif self.modes.choice() == "groups":
+                self._decode_groups()
 
     def _show_ends(self) -> None:
         """Walk between the two images that are selected."""
@@ -304,9 +337,9 @@ class Walk(QWidget):
         tips = [f"{100 * share:.0f} %" for share in np.linspace(0, 1, _FRAMES)]
         self._decoder.decode("strip", way, lambda images: self._show_strip(images, tips))
         self._decode_share()
-        result = self._session.result
-        if result is not None and result.positions is not None:
-            self.path_shown.emit(result.positions[list(self._ends)])
+        positions = self._state.positions
+        if positions is not None and self._state.moment is None:
+            self.path_shown.emit(positions[list(self._ends)])
 
     def _decode_share(self) -> None:
         if self._latents is None or self._ends is None:
@@ -320,9 +353,9 @@ class Walk(QWidget):
 
     def _tell_share(self, share: float) -> None:
         """Show on the map how far the walk has come."""
-        result = self._session.result
-        if result is not None and result.positions is not None and self._ends is not None:
-            first, second = result.positions[list(self._ends)].tolist()
+        positions = self._state.positions
+        if positions is not None and self._ends is not None and self._state.moment is None:
+            first, second = positions[list(self._ends)].tolist()
             x, y = ((1 - share) * a + share * b for a, b in zip(first, second, strict=True))
             self.place_shown.emit((x, y), False)
 
@@ -333,9 +366,47 @@ class Walk(QWidget):
         first, second = (result.latents[result.index[row]] for row in self._ends)
         return between(first, second, steps, spherical=self._shape.choice() == "spherical")
 
+    def _decode_groups(self) -> None:
+        shift, start = self.groups.shift, self._start
+        if self._latents is None or shift is None:
+            self._wait_for(self.groups.needs())
+            return
+        if start is None:
+            self._wait_for(tr("Choose an image to begin with."))
+            return
+        self._about.setText(f"{self._start_name.rsplit('/', 1)[-1]} + {self.groups.sum_text()}")
+        amounts = self.groups.amounts(_FRAMES)
+        tips = [f"{amount:+.2f} ×" for amount in amounts]
+        latents = shifted(start, shift, amounts)
+        self._decoder.decode("strip", latents, lambda images: self._show_strip(images, tips))
+        self._decode_share_of_groups()
+
+    def _decode_share_of_groups(self) -> None:
+        shift, start = self.groups.shift, self._start
+        if self._latents is None or shift is None or start is None:
+            return
+        amount = self.groups.amount()
+        self.strip.mark(int(np.abs(self.groups.amounts(_FRAMES) - amount).argmin()))
+        latents = shifted(start, shift, np.array([0.0, amount]))
+        self._show_way_of_groups(latents)
+        self._decoder.decode("picture", latents[1:], self._show_picture)
+
+    def _show_way_of_groups(self, latents: NDArray[np.float32]) -> None:
+        """Show on the map where the sum leads, if sums have a place there."""
+        basis = self._state.basis
+        if basis is None or self._state.moment is not None:
+            return
+        ends = along(latents, *basis)
+        self.path_shown.emit(ends)
+        x, y = ends[1].tolist()
+        guess = self._inverse.at(ends[1:]) if self._inverse is not None else None
+        self.place_shown.emit((x, y), guess is not None and bool(guess.far[0]))
+
     def _choose_frame(self, number: int) -> None:
         share = number / (_FRAMES - 1)
-        if self.modes.choice() == "dimension":
+        if self.modes.choice() == "groups":
+            self.groups.choose_amount(float(self.groups.amounts(_FRAMES)[number]))
+        elif self.modes.choice() == "dimension":
             self._amount.setValue(round(share * _FINE))
         else:
             self._share.setValue(round(share * _DETOURS))
@@ -375,16 +446,3 @@ def _shaped(image: NDArray[Any], ratio: float) -> QImage:
     size = QSize(edge, round(edge / ratio)) if ratio > 1 else QSize(round(edge * ratio), edge)
     smooth = Qt.TransformationMode.SmoothTransformation
     return picture.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, smooth)
-
-
-def _narrow(field: ChoiceField) -> ChoiceField:
-    """Let a field be narrower than its longest choice."""
-    field.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    field.setMinimumContentsLength(8)
-    return field
-
-
-def _caption(text: str) -> QLabel:
-    label = QLabel(text)
-    set_role(label, "caption")
-    return label

@@ -43,6 +43,8 @@ class RunList(QWidget):
     """Carries the `Run` that is to be opened and trained for more epochs."""
     compare_wanted = Signal(object)
     """Carries the runs to lay over the curves of the open one."""
+    maps_wanted = Signal(object)
+    """Carries the runs whose latent maps are to be shown side by side."""
     setup_wanted = Signal()
     """The analyst wants to train something."""
 
@@ -117,6 +119,8 @@ class RunList(QWidget):
             menu, "compare", tr("Compare curves"), lambda: self.compare_wanted.emit(runs)
         )
         compare.setEnabled(self._session.run is not None)
+        maps = self._add(menu, "map", tr("Compare maps"), lambda: self.maps_wanted.emit(runs))
+        maps.setEnabled(len(runs) > 1 or self._is_beside(runs))
         if one is not None:
             self._add(
                 menu, "external", tr("Show in file manager"), lambda: actions.reveal(one.path)
@@ -219,6 +223,11 @@ class RunList(QWidget):
         infos = (info for info in self._session.catalog if info.id == method_id)
         info = next(infos, None)
         return info.text("title", language()) if info is not None else method_id
+
+    def _is_beside(self, runs: Sequence[Run]) -> bool:
+        """Tell whether there is one run, and another one is open."""
+        opened = self._session.run
+        return opened is not None and len(runs) == 1 and runs[0].path != opened.path
 
     def _is_busy(self, run: Run) -> bool:
         job = self._session.jobs.job_of(run)

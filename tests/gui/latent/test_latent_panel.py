@@ -95,20 +95,18 @@ def test_the_legend_follows_a_filter_set_elsewhere(
 
 @pytest.mark.parametrize("key", ["label", "split", "verdict", "score", "none"])
 def test_points_can_be_coloured_by(panel: LatentPanel, session: StillSession, key: str) -> None:
-    panel.colour_by.choose(key)
-    panel._colour()
-    assert len(panel._colouring.index) == len(session.table)
-    assert panel._colouring.index.max() < len(panel._colouring.lut)
-    assert (panel._colouring.scale is not None) == (key == "score")
+    panel.state.choose(colour=key)
+    assert len(panel.colouring.index) == len(session.table)
+    assert panel.colouring.index.max() < len(panel.colouring.lut)
+    assert (panel.colouring.scale is not None) == (key == "score")
 
 
 def test_unscored_images_are_grey(panel: LatentPanel, session: StillSession) -> None:
     scores = np.arange(len(session.table), dtype=np.float32)
     scores[0] = np.nan
     session.put_result(result_for(session, scores))
-    panel.colour_by.choose("score")
-    panel._colour()
-    assert panel._colouring.index[0] == 256
+    panel.state.choose(colour="score")
+    assert panel.colouring.index[0] == 256
 
 
 def test_a_click_on_the_empty_map_decodes_there(panel: LatentPanel, session: StillSession) -> None:
@@ -127,7 +125,7 @@ def test_a_place_among_the_images_is_not_far(panel: LatentPanel, session: StillS
 def test_a_drag_with_the_decoding_tool_decodes_along_the_way(
     panel: LatentPanel, session: StillSession
 ) -> None:
-    panel.tools.choose("decode")
+    panel.toolbar.tools.choose("decode")
     view = panel.canvas.viewport()
     before = panel.canvas.viewRect()
     for kind, x in (
@@ -188,7 +186,7 @@ def test_a_dimension_is_traversed_from_the_current_image(
 def test_a_method_that_cannot_decode_says_so(panel: LatentPanel, session: StillSession) -> None:
     session.put_run("encodes", "scores")
     session.put_result(result_for(session))
-    button = panel.tools.button("decode")
+    button = panel.toolbar.tools.button("decode")
     assert not button.isEnabled()
     assert "cannot make images" in button.toolTip()
     panel.canvas.clicked.emit(*far_place(session), -1)
@@ -225,11 +223,11 @@ def test_snapshots_of_a_run_can_be_looked_through(
     write_snapshot(session, 10)
     write_snapshot(session, 20)
     session.run_changed.emit()
-    qtbot.waitUntil(lambda: empty._moment is not None)
-    assert empty._moment.step == 20
-    empty._epoch.setValue(0)
-    qtbot.waitUntil(lambda: empty._moment.step == 10)
-    assert np.isfinite(empty._moment.positions[:, 0]).sum() == 6
+    qtbot.waitUntil(lambda: empty.state.moment is not None)
+    assert empty.state.moment.step == 20
+    empty.timeline.slider.setValue(0)
+    qtbot.waitUntil(lambda: empty.state.moment.step == 10)
+    assert np.isfinite(empty.state.moment.positions[:, 0]).sum() == 6
 
 
 def test_a_map_of_the_training_is_not_decoded(
@@ -237,13 +235,13 @@ def test_a_map_of_the_training_is_not_decoded(
 ) -> None:
     write_snapshot(session, 10)
     panel.history._follow_run()
-    qtbot.waitUntil(lambda: panel._epoch.maximum() == 1)
-    panel._epoch.setValue(0)
-    qtbot.waitUntil(lambda: panel._moment is not None)
+    qtbot.waitUntil(lambda: panel.timeline.slider.maximum() == 1)
+    panel.timeline.slider.setValue(0)
+    qtbot.waitUntil(lambda: panel.state.moment is not None)
     panel.canvas.clicked.emit(*far_place(session), -1)
     assert decoded(session) == []
-    assert "slider" in panel.tools.button("decode").toolTip()
-    panel._epoch.setValue(1)
+    assert "slider" in panel.toolbar.tools.button("decode").toolTip()
+    panel.timeline.slider.setValue(1)
     panel.canvas.clicked.emit(*far_place(session), -1)
     assert len(decoded(session)) == 1
 
@@ -259,11 +257,11 @@ def test_the_map_follows_a_training(
     assert "has begun" in empty._empty._title.text()
     write_snapshot(session, 5)
     job.feed.latents.append((5, run.path / "latents" / "000000005.npz"))
-    qtbot.waitUntil(lambda: empty._moment is not None)
+    qtbot.waitUntil(lambda: empty.state.moment is not None)
     write_snapshot(session, 7)
     job.feed.latents.append((7, run.path / "latents" / "000000007.npz"))
-    qtbot.waitUntil(lambda: empty._moment.step == 7)
-    assert "live" in empty._epoch_text.text()
+    qtbot.waitUntil(lambda: empty.state.moment.step == 7)
+    assert "live" in empty.timeline.text.text()
     job.set_state(JobState.FINISHED)
     session.jobs.jobs_changed.emit()
 

@@ -46,7 +46,7 @@ def test_later_points_lie_on_top_in_colour_and_in_identity() -> None:
     image = splat.cropped(raster)
     assert image.shape == (50, 100)
     assert image[50 - 1 - 20, 50] == 0xFF00FF00
-    assert splat.identities(placed, 5.0).reshape(-1)[placed.flat[0]] == 1
+    assert splat.identities(placed).reshape(-1)[placed.flat[0]] == 1
 
 
 def test_a_mark_has_soft_edges() -> None:
