@@ -1,22 +1,48 @@
 """What the mouse does on the point canvas: move, turn, draw a lasso or a rectangle."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPolygonF
 
-if TYPE_CHECKING:
-    from desktop_app.gui.latent.scatter import PointCanvas
-
 Tool = Literal["cursor", "lasso", "rectangle"]
 SelectionMode = Literal["replace", "add", "subtract"]
+
+
+class Canvas(Protocol):
+    """What the box asks of the canvas that it lies on, and tells it."""
+
+    @property
+    def is_spatial(self) -> bool:
+        """Tell whether the points lie in space."""
+
+    def tool(self) -> Tool:
+        """Return what a drag does."""
+
+    def turn(self, right: float, up: float) -> None:
+        """Turn points in space by a drag in logical pixels."""
+
+    def finish_turn(self) -> None:
+        """Take it that the drag has ended."""
+
+    def draw_lasso(self, path: QPolygonF) -> None:
+        """Show a path in widget coordinates."""
+
+    def finish_lasso(self, path: QPolygonF, mode: SelectionMode) -> None:
+        """Select what lies inside a path."""
+
+    def click(self, place: QPointF) -> None:
+        """Take a click."""
+
+    def request_menu(self, place: QPointF) -> None:
+        """Take a click with the right button."""
 
 
 class MapBox(pg.ViewBox):  # type: ignore[misc]
     """Moves the map, or draws a lasso on it where the canvas says so."""
 
-    canvas: "PointCanvas"
+    canvas: Canvas
 
     def __init__(self) -> None:
         super().__init__(enableMenu=False, defaultPadding=0.0)

@@ -152,7 +152,7 @@ def test_the_menu_offers_what_fits_the_run(runs: RunList, session: FakeSession) 
     assert "Resume" not in finished
     assert "Resume" in stopped
     assert "Extend…" not in stopped
-    assert both == {"Compare curves": True, "Move to trash…": True}
+    assert both == {"Compare curves": True, "Compare maps": True, "Move to trash…": True}
 
 
 def test_runs_to_compare_and_to_duplicate_are_told(runs: RunList, qtbot: QtBot) -> None:
