@@ -88,6 +88,25 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", choices=("auto", "grey", "rgb"), help="colours (auto)")
     parser.add_argument("--seed", type=_count, metavar="N", help="seed of all random numbers (0)")
     parser.add_argument("--split", help="train on the images of this split alone")
+    parser.add_argument(
+        "--leave-out",
+        type=Path,
+        metavar="FILE",
+        help="do not train on the images that FILE names, a path below FOLDER on each line",
+    )
+    parser.add_argument(
+        "--hold-out",
+        type=_share,
+        metavar="SHARE",
+        help="keep this share of the training images back, to know the scores of unseen ones (0)",
+    )
+    parser.add_argument(
+        "--folds",
+        type=_count,
+        metavar="K",
+        help="score every training image by a method that has not seen it: train K more times, "
+        "each without one part",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="run folder")
     parser.add_argument("--resume", action="store_true", help="continue what RUN_DIR holds")
     parser.add_argument(
@@ -180,6 +199,13 @@ def _count(text: str) -> int:
 
 def _seconds(text: str) -> float:
     return _not_negative(text, float, "a number")
+
+
+def _share(text: str) -> float:
+    value = _not_negative(text, float, "a share")
+    if value > 0.5:
+        raise argparse.ArgumentTypeError(f"must be a share of 0 to 0.5, got '{text}'")
+    return value
 
 
 def _not_negative(text: str, kind: Callable[[str], float], words: str) -> float:

@@ -19,9 +19,9 @@ from desktop_app.worker.loading import new_method
 from desktop_app.worker.training import train as train_run
 
 _CHANNELS = {"auto": 0, "grey": 1, "rgb": 3}
-_FIXED = frozenset({"seed", "channels"})
+_FIXED = frozenset({"seed", "channels", "hold_out"})
 """Options that a resumed run keeps."""
-_FREE = frozenset({"device", "threads", "checkpoint_seconds"})
+_FREE = frozenset({"device", "threads", "checkpoint_seconds", "folds"})
 """Options that may be given anew when a run is resumed."""
 _CODES = {JobState.FINISHED: 0, JobState.STOPPED: 130}
 
@@ -79,11 +79,31 @@ def _run(options: argparse.Namespace) -> Run:
             method=options.method,
             params=kind.params_type.parse(changes).model_dump(),
             image_size=_size(options.image_size or kind.card.image_size),
-            apply_after=options.apply,
+            apply_after=options.apply or bool(options.folds),
+            leave_out=_left_out(options.leave_out, folder) if options.leave_out else [],
             title=kind.card.title,
             **_given(options, _FIXED | _FREE),
         ),
     )
+
+
+def _left_out(file: Path, folder: ImageFolder) -> list[str]:
+    """Return the paths in a file, one on each line.
+
+    Raises InvalidInput when it cannot be read, or when one of them is no image of the folder.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeError) as problem:
+        raise InvalidInput(f"The list '{file}' cannot be read: {problem}.") from None
+    paths = [line.strip() for line in lines if line.strip()]
+    unknown = sorted(set(paths) - set(folder.list_files().paths))
+    if unknown:
+        raise InvalidInput(
+            f"{len(unknown)} of {len(paths)} lines of '{file}' name no image of '{folder.root}' "
+            f"(first: '{unknown[0]}'): write paths below that folder, with '/'."
+        )
+    return paths
 
 
 def _resumed(run: Run, options: argparse.Namespace, changes: dict[str, str]) -> Run:

@@ -42,6 +42,9 @@ class ResultColumns:
     """One scale for all maps: their 1st and 99.9th percentile."""
     vectors: NDArray[np.float32] | None = None
     """(M, V): what the positions of an embedding stand for; None where that are the latents."""
+    unseen: NDArray[np.bool_] | None = None
+    """(N,): training images whose score is by a method that has not seen them; None: there is none.
+    """
 
     def map(self, row: int) -> NDArray[np.float32] | None:
         """Return the map (H, W) of a row of the table; None where there is none."""
@@ -68,7 +71,21 @@ def result_columns(run: Run, result: Result, table: ImageTable) -> ResultColumns
         maps=maps,
         map_range=_map_range(maps),
         vectors=result.array("vectors", mapped=True),
+        unseen=_unseen(run, result, table),
     )
+
+
+def _unseen(run: Run, result: Result, table: ImageTable) -> NDArray[np.bool_] | None:
+    """Return which rows were held out of the training, or scored out of their fold."""
+    data, ids = run.data() or {}, result.array("unseen")
+    if ids is not None:
+        unseen: NDArray[np.bool_] = np.isin(table.ids, ids)
+    elif data.get("held_out") and data.get("folder_key") == result.path.name:
+        names = set(data["held_out"])
+        unseen = np.array([path in names for path in table.paths], dtype=np.bool_)
+    else:
+        return None
+    return unseen if unseen.any() else None
 
 
 def _index(result: Result, table: ImageTable) -> NDArray[np.int64]:

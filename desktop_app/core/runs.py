@@ -11,6 +11,7 @@
     pictures/ views/     what only this method draws: while it trained, and at its end
     results/<key>/       scores, latents and maps of one image folder
     exports/<time>/      what exporting the encoder told
+    folds/<number>.npy   scores of the images of a fold by a method that has not seen them
 
 Whatever is on screen can be rebuilt from it; the folder can be copied to another machine.
 """
@@ -80,6 +81,12 @@ class JobSpec(BaseModel):
     """The file that "export" writes the encoder to."""
     split: str | None = None
     """Images of this split alone; None: the training images that the layout names."""
+    leave_out: list[str] = Field(default_factory=list)
+    """Paths of images that are not trained on; they are scored like all others."""
+    hold_out: float = Field(0.0, ge=0.0, le=0.5)
+    """Share of the training images kept back, so that there are scores of images never seen."""
+    folds: int = Field(0, ge=0, le=50)
+    """Afterwards train this many more times, each without one part, and score that part."""
     method: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
     image_size: int = Field(64, ge=8, le=2048)

@@ -50,7 +50,10 @@ class Reference:
 
 
 def reference_of(session: Session) -> Reference:
-    """Return the best reference there is: normal training images, normal images, all images."""
+    """Return the best reference there is.
+
+    Held-out images, normal training images, normal images, all images.
+    """
     result = session.result
     if result is None or result.scores is None:
         return Reference(np.zeros(0), "")
@@ -58,7 +61,9 @@ def reference_of(session: Session) -> Reference:
     training = splits_of(session).mask(frozenset({"train"}))
     normal = session.truth == 0
     judged_normal = session.verdicts == 1
+    unseen = result.unseen if result.unseen is not None else np.zeros_like(scored)
     choices = (
+        (unseen & (session.truth != 1), tr("held-out images")),
         (training & (session.truth != 1), tr("training images")),
         (normal | judged_normal, tr("normal images")),
         (np.ones_like(scored), tr("images")),

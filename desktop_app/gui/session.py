@@ -347,6 +347,8 @@ def _first_threshold(result: ResultColumns | None, truth: NDArray[np.int8]) -> f
     if (truth[labelled] == 1).any() and (truth[labelled] == 0).any():
         table = ThresholdTable.build(result.scores[labelled], truth[labelled] == 1)
         return table.best_f1()[1]
+    unseen = known & result.unseen if result.unseen is not None else known
+    known = unseen if unseen.any() else known
     return quantile_threshold(result.scores[known], _NORMAL_QUANTILE) if known.any() else None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from desktop_app.core.holdout import held_out
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.pixels import PixelCache, natural_channels
 from desktop_app.core.runs import Run
@@ -35,11 +36,32 @@ def training_images(run: Run, narrator: Narrator, commands: Commands) -> tuple[I
         table = folder.table()
     rows = folder.training_rows(table, spec.split)
     tell_left_out(sum(map(bool, table.problems)), len(table), narrator)
-    table = table.where(rows)
+    table = _without(table.where(rows), spec.leave_out)
+    kept_back = held_out(table.paths, spec.hold_out, spec.seed)
     channels = spec.channels or natural_channels(table)
+    held_paths = table.where(kept_back).paths
+    table = table.where(~kept_back)
     table, data = decoded(folder, table, spec.image_size, channels, narrator, commands)
-    run.write_data({"folder_key": folder.key, "channels": channels, "paths": table.paths})
+    run.write_data(
+        {
+            "folder_key": folder.key,
+            "channels": channels,
+            "paths": table.paths,
+            "held_out": held_paths,
+        }
+    )
     return table, data
+
+
+def _without(table: ImageTable, paths: list[str]) -> ImageTable:
+    """Return a table without some images. Raises InvalidInput when none is left."""
+    left_out = set(paths)
+    kept = np.array([path not in left_out for path in table.paths], dtype=np.bool_)
+    if not kept.any():
+        raise InvalidInput(
+            f"All {len(table)} training images are left out: take some of them back."
+        )
+    return table.where(kept)
 
 
 def decoded(

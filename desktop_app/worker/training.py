@@ -27,6 +27,7 @@ from desktop_app.worker.applying import apply_method, apply_spec
 from desktop_app.worker.commands import Commands, Stopped
 from desktop_app.worker.devices import chosen_device, device_name, memory, use_threads
 from desktop_app.worker.failures import told_failures
+from desktop_app.worker.folds import score_out_of_fold
 from desktop_app.worker.loading import keep_attached, new_method
 from desktop_app.worker.measuring import Probe
 from desktop_app.worker.narrator import Narrator, Observer, silent
@@ -102,6 +103,8 @@ class _Training:
         result.write_spec(apply_spec(self._run, spec.folder, spec.device, spec.threads))
         try:
             apply_method(method, self._run, folder, result, self._narrator, commands=self._commands)
+            if spec.folds:
+                score_out_of_fold(self._run, result, self._narrator, self._commands)
         except Stopped:
             return JobState.STOPPED
         return JobState.FINISHED

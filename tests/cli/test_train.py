@@ -352,3 +352,52 @@ def listing(folder: Path) -> list[tuple[str, int, int]]:
     """Return path, time and size of everything in a folder, and of the folder itself."""
     stats = [(path, path.stat()) for path in [folder, *folder.rglob("*")]]
     return sorted((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+
+
+def test_images_in_a_list_are_left_out_and_a_share_is_held_out(
+    loupe: Loupe, mvtec_folder: Path, out: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "left out.txt"
+    listed.write_text("train/good/000.png\n\n train/good/001.png\n", encoding="utf-8")
+
+    outcome = loupe(
+        *("train", mvtec_folder, *SMALL, "--leave-out", listed, "--hold-out", 0.2, "--out", out)
+    )
+
+    assert outcome.code == 0, outcome.err
+    data = Run.open(out).data() or {}
+    assert (len(data["paths"]), len(data["held_out"])) == (8, 2)
+    assert "train/good/000.png" not in data["paths"] + data["held_out"]
+
+
+def test_a_list_that_names_no_image_is_refused(
+    loupe: Loupe, mvtec_folder: Path, out: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "left out.txt"
+    listed.write_text("good/none.png\n", encoding="utf-8")
+
+    outcome = loupe("train", mvtec_folder, *SMALL, "--leave-out", listed, "--out", out)
+
+    assert outcome.code != 0
+    assert "name no image of" in outcome.err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("share", ["0.6", "-1", "much"])
+def test_a_share_that_is_none_is_refused(
+    loupe: Loupe, mvtec_folder: Path, out: Path, share: str
+) -> None:
+    outcome = loupe("train", mvtec_folder, *SMALL, "--hold-out", share, "--out", out)
+
+    assert outcome.code != 0
+    assert "share" in outcome.err
+
+
+def test_folds_imply_that_all_images_are_looked_at(
+    loupe: Loupe, mvtec_folder: Path, out: Path
+) -> None:
+    outcome = loupe("train", mvtec_folder, *SMALL, "--folds", 2, "--out", out)
+
+    assert outcome.code == 0, outcome.err
+    (result,) = Run.open(out).results()
+    assert result.array("unseen") is not None

@@ -1,0 +1,76 @@
+"""What only the network that learns from made defects promises."""
+
+import numpy as np
+import pytest
+import torch
+
+from desktop_app.sdk.events import Metrics, Preview, TrivialValue
+from plugins.synthetic_defects.synthetic_defects import (
+    SyntheticDefects,
+    SyntheticDefectsParams,
+    dice,
+)
+from tests.plugins.pictures import last_metrics, shaded
+
+QUICK = {"epochs": 1, "least_steps": 2, "width": 4, "batch_size": 4}
+
+
+def method(**values: object) -> SyntheticDefects:
+    return SyntheticDefects(SyntheticDefectsParams.parse(QUICK | values))
+
+
+def test_dice_is_one_for_the_mask_itself_and_small_for_its_opposite() -> None:
+    mask = torch.zeros(2, 1, 8, 8)
+    mask[:, :, :4] = 1
+
+    assert float(dice(mask, mask)) == pytest.approx(1)
+    assert float(dice(1 - mask, mask)) < 0.02
+    assert float(dice(torch.full_like(mask, 0.5), mask)) == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_trivial_value_is_the_entropy_of_the_share_of_spoilt_pixels() -> None:
+    events = list(method().fit(shaded(8, 3, 32)))
+
+    (trivial,) = [event for event in events if isinstance(event, TrivialValue)]
+    (preview,) = [event for event in events if isinstance(event, Preview)]
+    share = float(preview.images[4:8, 0].mean())
+    expected = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    assert trivial.curve == "bce"
+    assert trivial.value == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("reconstruct", [False, True])
+@pytest.mark.parametrize(("channels", "side"), [(1, 16), (3, 33)])
+def test_it_takes_images_of_any_size(reconstruct: bool, channels: int, side: int) -> None:
+    data = shaded(6, channels, side)
+    subject = method(reconstruct=reconstruct, recipe="pasted")
+
+    metrics = last_metrics(subject.fit(data))
+
+    images = data.images(slice(None))
+    scores, maps = subject.inspect(images)
+    assert ("repair_error" in metrics.values) is reconstruct
+    assert (scores.shape, maps.shape) == ((6,), (6, side, side))
+    np.testing.assert_allclose(scores, subject.score(images), rtol=1e-5)
+
+
+def test_the_learning_rate_falls_along_a_cosine_and_the_overlap_rises() -> None:
+    subject = method(least_steps=150, batch_size=8, recipe="pasted", learning_rate=5e-3, width=8)
+
+    told = [event for event in subject.fit(shaded(16, 1, 32)) if isinstance(event, Metrics)]
+
+    first = np.mean([event.values["dice"] for event in told[:10]])
+    last = np.mean([event.values["dice"] for event in told[-10:]])
+    assert last > first + 0.3
+    (group,) = subject._kept["adam"].param_groups
+    assert group["lr"] == pytest.approx(0.05 * 5e-3, rel=0.1)
+
+
+def test_the_kinds_of_defects_are_shown() -> None:
+    subject = method()
+    last_metrics(subject.fit(shaded(4, 3, 32)))
+
+    (grid,) = subject.views()
+
+    assert grid.images.shape == (8, 3, 32, 32)
+    assert {"pasted", "scar", "blended", "textured"} == set(grid.captions)
