@@ -1,5 +1,7 @@
 """Latent vectors of images as a file for other programs: npz, CSV or Parquet, by the suffix.
 
+A name without a suffix is npz.
+
     npz      paths (N,), labels (N,), splits (N,), latents (N, D) as float32
     csv      path, label, split and the columns z1 ... zD, with every digit of float32
     parquet  the same columns; D of float32, in row groups
@@ -56,7 +58,7 @@ def write_features(features: Features, path: Path) -> Steps:
     """
     require_format(path)
     with replaced(path) as temporary:
-        yield from _WRITERS[path.suffix.lower()](features, temporary)
+        yield from _WRITERS[_suffix(path)](features, temporary)
 
 
 def require_format(path: Path) -> None:
@@ -64,7 +66,7 @@ def require_format(path: Path) -> None:
 
     Called before anything is computed.
     """
-    suffix = path.suffix.lower()
+    suffix = _suffix(path)
     if suffix not in _WRITERS:
         raise InvalidInput(
             f"Expected a file ending in {', '.join(_WRITERS)}, got '{shown(path.name)}': "
@@ -123,6 +125,10 @@ _WRITERS: dict[str, Callable[[Features, Path], Steps]] = {
 }
 
 SUFFIXES = tuple(_WRITERS)
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower() or ".npz"
 
 
 def _pieces(features: Features) -> Iterator[tuple[int, int]]:
