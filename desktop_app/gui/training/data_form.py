@@ -71,6 +71,32 @@ def data_schema(table: ImageTable, suggested_size: int) -> list[dict[str, Any]]:
             "default": True,
             "help": tr("Afterwards, look at the whole folder: latent map, ranking, heat maps."),
         },
+        {
+            "name": "hold_out",
+            "label": tr("Hold out"),
+            "kind": "float",
+            "default": 0.0,
+            "low": 0.0,
+            "high": 0.5,
+            "advanced": True,
+            "help": tr(
+                "Share of the images that is not learnt from. Their scores tell what is usual for "
+                "images that were never seen: thresholds and percentiles refer to them."
+            ),
+        },
+        {
+            "name": "folds",
+            "label": tr("Folds"),
+            "kind": "int",
+            "default": 0,
+            "low": 0,
+            "high": 50,
+            "advanced": True,
+            "help": tr(
+                "For folders that hold anomalies themselves: train again this many times, each "
+                "without one part, and score that part. 0 trains once."
+            ),
+        },
     ]
 
 

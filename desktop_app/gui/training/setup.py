@@ -114,6 +114,8 @@ class TrainPanel(QWidget):
                 "device": spec.device,
                 "seed": spec.seed,
                 "apply_after": spec.apply_after,
+                "hold_out": spec.hold_out,
+                "folds": spec.folds,
             }
         )
         self._judge()
@@ -124,6 +126,7 @@ class TrainPanel(QWidget):
         if self._info is None or folder is None or self.problem():
             return None
         data = self.data.values()
+        data["apply_after"] = data["apply_after"] or bool(data["folds"])
         return JobSpec(
             folder=str(folder.root),
             split=data.pop("split", "") or None,

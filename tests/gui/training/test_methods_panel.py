@@ -172,6 +172,20 @@ def test_start_asks_for_what_the_forms_say(panel: MethodsPanel, session: FakeSes
     assert spec.title == "Variational autoencoder · epochs 3 · beta 4 · 96 px"
 
 
+def test_images_are_held_out_and_folds_are_scored(
+    panel: MethodsPanel, session: FakeSession
+) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    panel.setup.data.set_values({"hold_out": 0.2, "folds": 3, "apply_after": False})
+
+    panel.setup.start()
+
+    spec = session.jobs.jobs[0].run.spec()
+    assert (spec.hold_out, spec.folds) == (0.2, 3)
+    assert spec.apply_after  # folds are for scores
+
+
 def test_no_two_runs_get_the_same_title(panel: MethodsPanel, session: FakeSession) -> None:
     open_folder(session)
     panel.choose("vae")
