@@ -17,6 +17,7 @@ Loupe: an offline workbench for unsupervised deep learning on folders of images.
   loupe embed RUN FOLDER     write latent vectors
   loupe export RUN           write the encoder for other programs
   loupe evaluate RUN FOLDER  measure scores and maps against labels and masks
+  loupe compare FOLDER RUN RUN ...  see how far runs agree
   loupe methods              list the methods
   loupe describe             describe the methods for the window, with problems of plugins
 
@@ -156,6 +157,18 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN_DIR", help="two or more run folders"
+    )
+    parser.add_argument("--split", help="use the images of this split alone")
+    parser.add_argument(
+        "--out", type=Path, help="CSV with the rank of each image by each run and by all together"
+    )
+    _add_machine(parser)
+
+
 def _add_use(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
@@ -231,6 +244,12 @@ _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], No
         "evaluate",
         "Measure scores and maps against labels and masks of folders.",
         _add_evaluate,
+    ),
+    "compare": (
+        "compare",
+        "compare",
+        "See how far several runs agree on what is unusual, and what they say together.",
+        _add_compare,
     ),
     "index": ("index", "index", "List a folder: counts, labels, problems.", _add_index),
     "worker": ("worker", "worker", "Do the job of a folder (used by the window).", _add_worker),

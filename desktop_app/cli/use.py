@@ -37,13 +37,13 @@ from desktop_app.worker.narrator import Narrator
 
 def score(options: argparse.Namespace) -> int:
     """Write `path,label,score` of every image, and heat maps when they are wanted."""
-    _require_file(options.out)
+    require_file(options.out)
     wanted = {"scores", "maps"} if options.maps else {"scores"}
-    with _applied(options, wanted, Scores, "score images") as (table, result):
-        scores = _array(result, "scores")
+    with applied(options, wanted, Scores, "score images") as (table, result):
+        scores = array_of(result, "scores")
         write_scores(options.out, table.paths, table.labels, scores)
         if options.maps:
-            _write_maps(options.maps, table, _array(result, "maps"))
+            _write_maps(options.maps, table, array_of(result, "maps"))
         _report(options, {"n_images": len(table), "out": str(options.out)})
     return 0
 
@@ -60,10 +60,10 @@ def write_scores(
 
 def embed(options: argparse.Namespace) -> int:
     """Write paths, labels, splits and latents as npz, CSV or Parquet, by the suffix."""
-    _require_file(options.out)
+    require_file(options.out)
     require_format(options.out)
-    with _applied(options, {"latents"}, Encodes, "encode images") as (table, result):
-        latents = _array(result, "latents")
+    with applied(options, {"latents"}, Encodes, "encode images") as (table, result):
+        latents = array_of(result, "latents")
         features = Features(table.paths, table.labels, table.splits, latents)
         for _ in write_features(features, options.out):
             pass
@@ -92,11 +92,11 @@ def export(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print how well scores and maps agree with labels and masks."""
-    with _applied(options, {"scores", "maps"}, Scores, "score images") as (table, result):
+    with applied(options, {"scores", "maps"}, Scores, "score images") as (table, result):
         maps = result.array("maps", mapped=True)
         folder = ImageFolder(options.folder)
         masks = None if maps is None else MaskColumn(folder, table.masks, maps.shape[-1])
-        measures = evaluated(_array(result, "scores"), table.labels, maps, masks)
+        measures = evaluated(array_of(result, "scores"), table.labels, maps, masks)
         if options.full:
             floor = floor_of(Run.open(options.run), folder, table, np.arange(len(table)))
             measures = with_floor(measures, floor, table.labels)
@@ -114,7 +114,7 @@ def print_measures(measures: Evaluation, *, as_json: bool, full: bool = True) ->
         print(f"{name:18} {_readable(value)}")
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
     """Raise InvalidInput when a file cannot be written there, before anything is computed."""
     made_folder(path.absolute().parent)
     if path.is_dir():
@@ -122,7 +122,7 @@ def _require_file(path: Path) -> None:
 
 
 @contextmanager
-def _applied(
+def applied(
     options: argparse.Namespace, wanted: Collection[str], capability: type[Any], wish: str
 ) -> Iterator[tuple[ImageTable, Result]]:
     """Look at the images of a folder with a trained run; give images and arrays."""
@@ -163,11 +163,12 @@ def _chosen(table: ImageTable, options: argparse.Namespace) -> NDArray[np.bool_]
             )
         return rows
     tests: NDArray[np.bool_] = splits == "test"
-    is_evaluation = options.command[1] == "evaluate"
+    is_evaluation = options.command[1] in ("evaluate", "compare")
     return tests if is_evaluation and tests.any() else np.ones(len(table), np.bool_)
 
 
-def _array(result: Result, name: str) -> NDArray[Any]:
+def array_of(result: Result, name: str) -> NDArray[Any]:
+    """Return an array of a result. Raises InvalidInput when the method makes none."""
     array = result.array(name, mapped=True)
     if array is None:
         raise InvalidInput(f"This method makes no {name}: choose another run.")
