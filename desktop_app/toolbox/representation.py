@@ -156,7 +156,7 @@ class Representation:
         """Return the values (n, F) of evenly spread images."""
         first = self._values(data.images(slice(0, 1)))
         most = min(_MOST_SAMPLE, max(_LEAST_SAMPLE, _SAMPLE_VALUES // first.shape[1]))
-        rows = np.unique(np.linspace(0, len(data) - 1, min(len(data), most)).astype(np.int64))
+        rows = even_rows(len(data), most)
         parts = [
             self._values(data.images(some)) for some in np.array_split(rows, -(-len(rows) // 64))
         ]
@@ -177,6 +177,11 @@ class Representation:
             values - self._arrays["centre"], self._arrays["axes"].T, dtype=np.float32
         )
         return reduced
+
+
+def even_rows(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most so many of `count` rows, evenly spread, in order."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def fitted_to(images: Images, shape: tuple[int, ...]) -> Images:

@@ -111,11 +111,11 @@ class RepresentedMethod(Method[P]):
         """Return the vectors (N, D) of images (N, C, H, W)."""
         return self.representation.of(images)
 
-    def small_images(self, rows: NDArray[np.int64]) -> Pixels:
-        """Return small pictures (n, C, h, w) of fitted images, for views; while `learn` runs."""
+    def small_images(self, rows: NDArray[np.int64], side: int = SMALL) -> Pixels:
+        """Return pictures (n, C, h, w) of fitted images, for views; while `learn` runs."""
         if self._data is None:
             raise InvalidInput("The images are at hand while the training runs alone.")
-        return as_pixels(shrunk(self._data.images(np.asarray(rows, np.int64))))
+        return as_pixels(shrunk(self._data.images(np.asarray(rows, np.int64)), side))
 
     def state(self) -> State:
         """Return representation, vectors and what was learned."""
@@ -155,12 +155,12 @@ class RepresentedMethod(Method[P]):
             )
 
 
-def shrunk(images: Images) -> Images:
-    """Return images (N, C, H, W) with sides of at most SMALL pixels."""
+def shrunk(images: Images, side: int = SMALL) -> Images:
+    """Return images (N, C, H, W) with sides of at most so many pixels."""
     longest = max(images.shape[2:])
-    if longest <= SMALL or len(images) == 0:
+    if longest <= side or len(images) == 0:
         return images
-    size = [max(1, round(side * SMALL / longest)) for side in images.shape[2:]]
+    size = [max(1, round(length * side / longest)) for length in images.shape[2:]]
     smaller = functional.interpolate(
         torch.tensor(images), size=size, mode="bilinear", antialias=True
     )

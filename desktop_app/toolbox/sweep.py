@@ -14,6 +14,8 @@ from desktop_app.sdk.method import State
 
 Model = dict[str, NDArray[Any]]
 """The arrays of a model: centres, covariances."""
+CHOSEN = -1e300
+"""The criterion of a number of clusters that the analyst wants, however good it is."""
 
 
 class Sweep:

@@ -27,10 +27,10 @@ from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, View
 from desktop_app.toolbox.kmeans import assigned, first_centres, improved, silhouettes
 from desktop_app.toolbox.portraits import Portraits
-from desktop_app.toolbox.representation import RepresentationParams
+from desktop_app.toolbox.representation import RepresentationParams, even_rows
 from desktop_app.toolbox.represented import RepresentedMethod
 from desktop_app.toolbox.states import part, united
-from desktop_app.toolbox.sweep import Sweep
+from desktop_app.toolbox.sweep import CHOSEN, Sweep
 
 _SAMPLE = 20_000
 """Images that starts and numbers of clusters are compared on; the last passes see all."""
@@ -119,7 +119,7 @@ class KMeans(RepresentedMethod[KMeansParams]):
     def learn(self) -> Events:
         """Compare starts and numbers of clusters on a sample, then move centroids over all."""
         points = torch.from_numpy(self.vectors)
-        sample = _even_sample(points, _SAMPLE)
+        sample = points[even_rows(len(points), _SAMPLE)]
         variance = float(points.double().var(dim=0, correction=0).sum())
         if self._sweep is None:
             counts = self._counts(sample)
@@ -225,10 +225,10 @@ class KMeans(RepresentedMethod[KMeansParams]):
         """Close the present K with the silhouette of its best start."""
         centres = torch.from_numpy(sweep.best["centroids"])
         inertia = float(assigned(sample, centres)[1].mean())
-        some = _even_sample(sample, _SILHOUETTE_SAMPLE)
+        some = sample[even_rows(len(sample), _SILHOUETTE_SAMPLE)]
         silhouette = silhouettes(some, [assigned(some, centres)[0]])[0]
         wanted = sweep.clusters == min(self.params.clusters, max(sweep.counts))
-        criterion = -2.0 if wanted else -silhouette
+        criterion = CHOSEN if wanted else -silhouette
         sweep.judge(criterion, {"inertia": inertia, "silhouette": silhouette})
 
     def _finish(self, sweep: Sweep, points: Tensor, smallest_move: float) -> Event:
@@ -273,13 +273,6 @@ class KMeans(RepresentedMethod[KMeansParams]):
                 raise InvalidInput("No centroids are found yet: let the training go on.")
             centres = found["centroids"]
         return assigned(vectors, torch.from_numpy(centres))
-
-
-def _even_sample(points: Tensor, most: int) -> Tensor:
-    """Return at most so many points, evenly spread."""
-    if len(points) <= most:
-        return points
-    return points[torch.linspace(0, len(points) - 1, most).long()]
 
 
 def _comparison(sweep: Sweep, clusters: int) -> tuple[View, ...]:

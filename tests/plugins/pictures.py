@@ -37,6 +37,12 @@ def small_digits(count: int) -> tuple[ArrayDataset, NDArray[np.int64]]:
     return ArrayDataset(pixels, "digits"), found.target[:count]
 
 
+def labels_of_digits(folder: Path, part: str) -> NDArray[np.uint8]:
+    """Return which digit (N,) each image of a part is."""
+    with gzip.open(folder / "mnist_idx" / f"{part}-labels-idx1-ubyte.gz") as file:
+        return np.frombuffer(file.read(), np.uint8, offset=8)
+
+
 def last_metrics(events: Events) -> Metrics:
     """Follow a training to its end and return its last Metrics."""
     return [event for event in events if isinstance(event, Metrics)][-1]
