@@ -217,7 +217,7 @@ class MapMethod(RepresentedMethod[P]):
             for name, part in (("neighbours", near.astype(np.int32)), ("distances", distances)):
                 before = [self.kept[name]] if start else []
                 self.kept[name] = np.concatenate([*before, part])
-            yield self.metrics(SEARCH * stop / N, {"neighbours": float(stop)})
+            yield self.metrics(SEARCH * stop / N, {})
 
     def tell(self, values: Mapping[str, float]) -> Events:
         """Yield Metrics of this iteration, now and then with the quality, and the map.

@@ -149,7 +149,7 @@ class RepresentedMethod(Method[P]):
             yield Metrics(
                 self.step,
                 GATHERED * share,
-                {"images": float(rows.stop)},
+                {},  # how many there are is progress, and no curve
                 epoch=share,
                 images=len(found),
             )

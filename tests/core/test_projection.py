@@ -13,7 +13,7 @@ def _latents(count: int, dimensions: int, seed: int = 0) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize(("count", "dimensions"), [(200, 6), (5, 40), (3, 2), (2, 7)])
+@pytest.mark.parametrize(("count", "dimensions"), [(200, 6), (5, 40), (3, 3), (2, 7)])
 def test_the_plane_is_that_of_the_principal_components(count: int, dimensions: int) -> None:
     latents = _latents(count, dimensions)
 
@@ -26,6 +26,15 @@ def test_the_plane_is_that_of_the_principal_components(count: int, dimensions: i
     assert plane.explained == pytest.approx(expected.explained_variance_ratio_.sum(), abs=1e-5)
     first = np.abs(expected.transform(latents)[:, 0])
     assert np.allclose(np.abs(plane.positions[:, 0]), first, atol=1e-3)
+
+
+def test_latents_of_two_dimensions_are_not_turned() -> None:
+    latents = _latents(50, 2)
+
+    plane = principal_plane(latents)
+
+    assert np.allclose(plane.positions, latents - latents.mean(axis=0), atol=1e-5)
+    assert plane.explained == pytest.approx(1)
 
 
 def test_a_point_of_the_plane_leads_back_to_its_latent() -> None:

@@ -10,11 +10,11 @@ _LONE = ("learning_rate", "lr", "temperature", "beta", "gradient", "norm", "weig
 """Parts of names of settings and norms: never in one plot with losses."""
 _LOWER = (
     "loss", "error", "nll", "mse", "mae", "bce", "perplexity", "distance", "distortion", "fid",
-    "inertia", "stress", "reconstruction", "energy",
+    "inertia", "stress", "reconstruction", "energy", "cross-entropy",
 )  # fmt: skip
 _HIGHER = (
     "accuracy", "auroc", "aupr", "psnr", "ssim", "f1", "purity", "silhouette", "explained",
-    "coverage", "elbo", "likelihood", "similarity",
+    "coverage", "elbo", "likelihood", "similarity", "trustworthiness", "kept",
 )  # fmt: skip
 _VALIDATION = ("validation", "val_", "val ", "test")
 _RATIO = 30.0  # between magnitudes that still share an axis
