@@ -14,6 +14,10 @@ from desktop_app.sdk.method import State
 
 Model = dict[str, NDArray[Any]]
 """The arrays of a model: centres, covariances."""
+_VALUES = (
+    *("counts", "starts", "passes", "place", "start", "round"),
+    *("loss", "best_loss", "criterion"),
+)
 CHOSEN = -1e300
 """The criterion of a number of clusters that the analyst wants, however good it is."""
 
@@ -80,23 +84,25 @@ class Sweep:
         self.place += 1
 
     def state(self) -> State:
-        """Return what `restore` needs."""
+        """Return what `restored` takes."""
         arrays = {
             f"{kind}/{name}": array
             for kind in ("model", "best", "chosen")
             for name, array in getattr(self, kind).items()
         }
         arrays |= {f"figures/{name}": np.array(values) for name, values in self.figures.items()}
-        names = ("counts", "place", "start", "round", "loss", "best_loss", "criterion")
-        return State(arrays, {name: getattr(self, name) for name in names})
+        return State(arrays, {name: getattr(self, name) for name in _VALUES})
 
-    def restore(self, state: State) -> None:
-        """Take back what `state` returned."""
-        for name, value in state.values.items():
-            setattr(self, name, value)
+    @classmethod
+    def restored(cls, state: State) -> "Sweep":
+        """Return the walk of a state."""
+        self = cls([], starts=1, passes=1)
+        for name in _VALUES:
+            setattr(self, name, state.values[name])
         for path, array in state.arrays.items():
             kind, _, name = path.partition("/")
             if kind == "figures":
                 self.figures[name] = array.tolist()
             else:
                 getattr(self, kind)[name] = np.array(array)
+        return self

@@ -249,8 +249,7 @@ class GaussianMixture(RepresentedMethod[MixtureParams]):
                     kept[name.removeprefix(prefix)] = np.array(array)
         sweep, portraits = part(state, "sweep"), part(state, "portraits")
         if sweep is not None:
-            self._sweep = Sweep([], starts=self.params.starts, passes=self.params.passes)
-            self._sweep.restore(sweep)
+            self._sweep = Sweep.restored(sweep)
         if portraits is not None:
             self._portraits = Portraits.restored(portraits)
 

@@ -35,8 +35,14 @@ from desktop_app.toolbox.sweep import CHOSEN, Sweep
 _SAMPLE = 20_000
 """Images that starts and numbers of clusters are compared on; the last passes see all."""
 _SILHOUETTE_SAMPLE = 5_000
-_SWEEPING = 0.9
+_COMPARED_STARTS = 3
+"""Starts of each number of clusters that is compared; the chosen one gets all of them."""
+_AT_ONCE = 8
+"""Passes between two events."""
+_COMPARING = 0.6
 """Progress at which the number of clusters is known."""
+_SWEEPING = 0.9
+"""Progress at which the best start is known."""
 
 
 class KMeansParams(RepresentationParams):
@@ -108,6 +114,9 @@ class KMeans(RepresentedMethod[KMeansParams]):
         """(K, D), by falling number of images; (0, 0) before the training is over."""
         self.inertia = 0.0
         self._sweep: Sweep | None = None
+        """Starts of one number of clusters, or of all that are compared."""
+        self._comparison: Sweep | None = None
+        """What was found about all that were compared."""
         self._moving: NDArray[np.float64] = np.zeros((0, 0))
         """Centroids (K, D) of the last passes, which see all images."""
         self._rounds = 0
@@ -123,7 +132,9 @@ class KMeans(RepresentedMethod[KMeansParams]):
         variance = float(points.double().var(dim=0, correction=0).sum())
         if self._sweep is None:
             counts = self._counts(sample)
-            self._sweep = Sweep(counts, starts=self.params.starts, passes=self.params.passes)
+            starts = self.params.starts
+            starts = starts if len(counts) == 1 else min(starts, _COMPARED_STARTS)
+            self._sweep = Sweep(counts, starts=starts, passes=self.params.passes)
             yield TrivialValue("inertia", variance, "one centroid")
             wanted = max(self.params.clusters, 2)
             if max(counts) < wanted:
@@ -133,6 +144,12 @@ class KMeans(RepresentedMethod[KMeansParams]):
                     "warning",
                 )
         smallest_move = self.params.tolerance * variance / points.shape[1]
+        while not self._sweep.done:
+            yield self._try(self._sweep, sample, smallest_move)
+        if len(self._sweep.counts) > 1:
+            self._comparison = self._sweep
+            best = len(self._sweep.chosen["centroids"])
+            self._sweep = Sweep([best], starts=self.params.starts, passes=self.params.passes)
         while not self._sweep.done:
             yield self._try(self._sweep, sample, smallest_move)
         while len(self.centroids) == 0:
@@ -153,11 +170,13 @@ class KMeans(RepresentedMethod[KMeansParams]):
 
     def views(self) -> Sequence[View]:
         """Return inertia and silhouette by K, and what the clusters look like."""
-        if self._sweep is None or self._portraits is None:
+        if self._portraits is None:
             return ()
         drawable = self.representation.makes_images
         drawn = self.representation.images_of(self.centroids) if drawable else None
-        return (*_comparison(self._sweep, len(self.centroids)), *self._portraits.views(drawn))
+        compared = self._comparison
+        curves = _curves(compared, len(self.centroids)) if compared is not None else ()
+        return (*curves, *self._portraits.views(drawn))
 
     def learned(self) -> State:
         """Return centroids, the comparison of numbers of clusters, and the portraits."""
@@ -175,6 +194,7 @@ class KMeans(RepresentedMethod[KMeansParams]):
                 },
             ),
             sweep=self._sweep.state() if self._sweep is not None else None,
+            comparison=self._comparison.state() if self._comparison is not None else None,
             portraits=self._portraits.state() if self._portraits is not None else None,
         )
 
@@ -187,8 +207,10 @@ class KMeans(RepresentedMethod[KMeansParams]):
         self._last_rounds = int(state.values["last_rounds"])
         sweep, portraits = part(state, "sweep"), part(state, "portraits")
         if sweep is not None:
-            self._sweep = Sweep([], starts=self.params.starts, passes=self.params.passes)
-            self._sweep.restore(sweep)
+            self._sweep = Sweep.restored(sweep)
+        comparison = part(state, "comparison")
+        if comparison is not None:
+            self._comparison = Sweep.restored(comparison)
         if portraits is not None:
             self._portraits = Portraits.restored(portraits)
 
@@ -200,25 +222,29 @@ class KMeans(RepresentedMethod[KMeansParams]):
         return sorted({min(count, different) for count in {*compared, wanted} if count > 0})
 
     def _try(self, sweep: Sweep, sample: Tensor, smallest_move: float) -> Event:
-        """Make one pass of the present start, and judge the number of clusters after its last."""
-        K = sweep.clusters
-        if not sweep.model:
-            random = torch.Generator().manual_seed(
-                (self.seed * 1_000_003 + K) * 1_009 + sweep.start
-            )
-            centres = first_centres(sample, K, random)
-        else:
+        """Make a few passes of the present start, and judge the number of clusters at its end."""
+        K, start, seen = sweep.clusters, sweep.start, 0
+        if sweep.model:
             centres = torch.from_numpy(sweep.model["centroids"])
-        moved, inertia = improved(sample, centres)
-        ended = float((moved - centres).square().sum()) <= smallest_move
-        if sweep.take({"centroids": moved.numpy()}, inertia, converged=ended):
+        else:
+            number = (self.seed * 1_000_003 + K) * 1_009 + start
+            centres = first_centres(sample, K, torch.Generator().manual_seed(number))
+        while sweep.start == start and seen < _AT_ONCE:
+            moved, inertia = improved(sample, centres)
+            ended = float((moved - centres).square().sum()) <= smallest_move
+            sweep.take({"centroids": moved.numpy()}, inertia, converged=ended)
+            centres, seen = moved, seen + 1
+        if sweep.start == sweep.starts:
             self._judge(sweep, sample)
-        self._rounds += 1
+        self._rounds += seen
+        first, last = (0.0, _COMPARING) if len(sweep.counts) > 1 else (0.0, _SWEEPING)
+        if self._comparison is not None:
+            first = _COMPARING
         return self.metrics(
-            _SWEEPING * sweep.progress,
+            first + (last - first) * sweep.progress,
             {"inertia": inertia / len(sample), "clusters": float(K)},
             epoch=self._rounds,
-            images=len(sample),
+            images=seen * len(sample),
         )
 
     def _judge(self, sweep: Sweep, sample: Tensor) -> None:
@@ -227,7 +253,7 @@ class KMeans(RepresentedMethod[KMeansParams]):
         inertia = float(assigned(sample, centres)[1].mean())
         some = sample[even_rows(len(sample), _SILHOUETTE_SAMPLE)]
         silhouette = silhouettes(some, [assigned(some, centres)[0]])[0]
-        wanted = sweep.clusters == min(self.params.clusters, max(sweep.counts))
+        wanted = sweep.clusters == min(self.params.clusters, sweep.counts[-1])
         criterion = CHOSEN if wanted else -silhouette
         sweep.judge(criterion, {"inertia": inertia, "silhouette": silhouette})
 
@@ -268,17 +294,16 @@ class KMeans(RepresentedMethod[KMeansParams]):
         vectors = torch.from_numpy(self.represent(images))
         centres = self.centroids
         if len(centres) == 0:
-            found = self._sweep.chosen if self._sweep is not None else {}
+            sweeps = [sweep for sweep in (self._sweep, self._comparison) if sweep is not None]
+            found = [sweep.chosen["centroids"] for sweep in sweeps if sweep.chosen]
             if not found:
                 raise InvalidInput("No centroids are found yet: let the training go on.")
-            centres = found["centroids"]
+            centres = found[0]
         return assigned(vectors, torch.from_numpy(centres))
 
 
-def _comparison(sweep: Sweep, clusters: int) -> tuple[View, ...]:
+def _curves(sweep: Sweep, clusters: int) -> tuple[View, ...]:
     """Return inertia and silhouette over the numbers of clusters that were compared."""
-    if len(sweep.counts) < 2:
-        return ()
     number = np.array(sweep.counts, np.float32)
     chosen = sweep.counts.index(clusters)
     inertia, silhouette = (

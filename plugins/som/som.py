@@ -43,7 +43,7 @@ _START_REACH = math.sqrt(3)
 """Standard deviations from the middle of the sheet to its edge, so that it spreads as images do."""
 _BLOCK = 4096
 """Images whose distances are computed at once."""
-_SHARPNESS = 8
+_SHARPNESS = 16
 """Power of the inverse distances that weigh the units around the best one."""
 _TINY = 1e-12
 _FEW = 256
