@@ -61,6 +61,9 @@ class FakeInference(QObject):
         shade = np.clip(arrays["latents"][:, 0], 0, 1)
         return {"images": np.broadcast_to(shade[:, None, None, None], (len(shade), 1, SIDE, SIDE))}
 
+    def _encode_file(self, _header: Any, _arrays: Any) -> dict[str, Any]:
+        return {"latents": np.full((1, DIMENSIONS), 0.25, np.float32)}
+
     def _reconstruct(self, header: dict[str, Any], _arrays: Any) -> dict[str, Any]:
         shape = (len(header["ids"]), 1, SIDE, SIDE)
         return {

@@ -1,6 +1,7 @@
 """What leaves the window as files."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,14 @@ def test_copying_that_is_broken_off_leaves_whole_files_only(shot: Snapshot, tmp_
     next(steps)
     steps.close()
     assert files_below(tmp_path / "copies") == {shot.table.paths[0]}
+
+
+def test_clusters_and_places_on_the_map_are_written(shot: Snapshot, tmp_path: Path) -> None:
+    clusters = np.arange(len(shot.table)) - 1
+    places = np.full((len(shot.table), 2), np.nan, np.float32)
+    places[1] = 0.5, -2
+    list(write_table(replace(shot, clusters=clusters, places=places), tmp_path / "map.csv"))
+    with (tmp_path / "map.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["cluster"] for row in rows] == ["", "0", "1"]
+    assert [(row["x"], row["y"]) for row in rows] == [("", ""), ("0.5", "-2.0"), ("", "")]

@@ -189,3 +189,21 @@ def test_a_worker_whose_window_never_comes_ends(
 
     with pytest.raises(WorkerLost, match="No window came"):
         serve(trained_run.path, str(mvtec_folder), Address.new(), "cpu", 1)
+
+
+def test_an_image_file_is_encoded_like_one_of_the_folder(
+    window: Window, mvtec_folder: Path, ids: list[int]
+) -> None:
+    path = mvtec_folder / ImageFolder(mvtec_folder).table().paths[4]
+    own = window.ask("encode", ids=[ids[4]]).arrays["latents"]
+    answer = window.ask("encode_file", path=str(path))
+    assert "problem" not in answer.header, answer.header
+    assert np.allclose(answer.arrays["latents"], own, atol=1e-5)
+
+
+def test_a_file_that_is_no_image_is_told(window: Window, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    assert (
+        "broken.png"
+        in window.ask("encode_file", path=str(tmp_path / "broken.png")).header["problem"]
+    )

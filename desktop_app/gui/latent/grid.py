@@ -10,6 +10,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QStackedLayout,
     QToolButton,
     QVBoxLayout,
@@ -30,6 +31,8 @@ from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_role, set_surface
 from desktop_app.gui.widgets import ElidedLabel, EmptyState, named
 from desktop_app.sdk.errors import LoupeError
+
+_HEAD = 36  # height of the line with a run's name, logical pixels
 
 
 class MapGrid(QWidget):
@@ -56,8 +59,9 @@ class MapGrid(QWidget):
         self._title = ElidedLabel()
         set_role(self._title, "heading")
         self._head = QWidget()
+        self._head.setFixedHeight(_HEAD)
         head = QHBoxLayout(self._head)
-        head.setContentsMargins(SPACE.m, SPACE.xs, SPACE.m, SPACE.xs)
+        head.setContentsMargins(SPACE.m, 0, SPACE.m, 0)
         head.addWidget(self._title)
         self._main = QWidget()
         column = QVBoxLayout(self._main)
@@ -181,12 +185,14 @@ class MapCell(QWidget):
         self._laid_on: NDArray[np.float32] | None = None  # the map that this one was turned to
         title = ElidedLabel(run_title(run))
         set_role(title, "heading")
-        self.note = ElidedLabel("")
+        self.note = QLabel()
         set_role(self.note, "secondary")
-        head = QHBoxLayout()
-        head.setContentsMargins(SPACE.m, SPACE.xs, SPACE.xs, SPACE.xs)
-        head.addWidget(title, 2)
-        head.addWidget(self.note, 1)
+        above = QWidget()
+        above.setFixedHeight(_HEAD)
+        head = QHBoxLayout(above)
+        head.setContentsMargins(SPACE.m, 0, SPACE.xs, 0)
+        head.addWidget(title, 1)
+        head.addWidget(self.note)
         for icon, name, tip, signal in (
             ("chart", tr("Open this run"), tr("Make this the open run"), self.open_wanted),
             ("x", tr("Close this map"), tr("Compare with this run no more"), self.closed),
@@ -204,7 +210,7 @@ class MapCell(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(head)
+        column.addWidget(above)
         column.addWidget(body, 1)
         set_surface(self, "surface")
         self.state.moved.connect(self._show)

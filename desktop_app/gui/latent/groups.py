@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
-    QLabel,
     QMessageBox,
     QPushButton,
     QSlider,
@@ -24,9 +23,10 @@ from PySide6.QtWidgets import (
 from desktop_app.core.columns import ResultColumns
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
+from desktop_app.gui.latent.fields import caption, narrow
 from desktop_app.gui.session import Session
 from desktop_app.gui.tags import shared_tags
-from desktop_app.gui.theme import SPACE, set_role
+from desktop_app.gui.theme import SPACE
 from desktop_app.gui.widgets import ChoiceField, named
 
 _LEAST, _MOST = -0.75, 2.0  # amounts; twelve frames between them meet 0 and 1
@@ -204,17 +204,3 @@ def _means(
         if len(places):
             means[name] = latents[places].mean(axis=0, dtype=np.float64).astype(np.float32)
     return means
-
-
-def narrow(field: ChoiceField) -> ChoiceField:
-    """Let a field be narrower than its longest choice."""
-    field.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    field.setMinimumContentsLength(8)
-    return field
-
-
-def caption(text: str) -> QLabel:
-    """Return a small word before a field."""
-    label = QLabel(text)
-    set_role(label, "caption")
-    return label

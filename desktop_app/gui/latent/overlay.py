@@ -108,9 +108,10 @@ class MapOverlay(_OnWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         theme = current_theme()
-        painter.setPen(QPen(theme.colour("accent"), 1.25))
-        for start, end in self._lines:
-            painter.drawLine(start, end)
+        for colour, width in ((theme.colour("canvas"), 4.0), (theme.colour("accent"), 1.75)):
+            painter.setPen(QPen(colour, width))  # a seam sets the lines off from the points
+            for start, end in self._lines:
+                painter.drawLine(start, end)
         for picture in self._pictures:
             _draw_picture(painter, *picture)
         painter.setBrush(Qt.BrushStyle.NoBrush)

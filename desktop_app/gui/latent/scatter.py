@@ -31,14 +31,16 @@ Picture = Callable[[int], QImage | None]
 
 MANY = 200_000
 """Points on screen from which they are drawn as a density where they crowd."""
-_MOST_PICTURES = 400  # points on screen up to which thumbnails are drawn
+_MOST_PICTURES = 1500  # points on screen up to which thumbnails are drawn, where there is room
 _PICTURE = 44  # logical pixels
 _INK = 0.38  # share of the canvas that marks may cover where they do not overlap
 _SMALLEST_MARK, _LARGEST_MARK = 2.5, 9.0  # logical pixels
 _NEAR = 6  # logical pixels within which the pointer finds a point
 _FADED = 0.22  # opacity of what is not selected while something is
 _SAMPLED = 300_000  # points from which a moving map shows a sample
-_SAMPLE = 200_000
+_SAMPLE = 200_000  # of which so many make a density,
+_MOST_MOVING = 60_000  # and so many single marks
+_COARSE = 0.5  # pixels of a moving density by pixels of the screen
 _REST_MILLISECONDS = 140  # without a move until all points are drawn
 _SORTED = 200_000  # points in sight up to which those in front are drawn last
 _TURN = 0.008  # radians per logical pixel of a drag
@@ -332,7 +334,7 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
             return -1
         if self._owner is None:
             self._owner = splat.identities(self._placed)
-        ratio, area = self.devicePixelRatioF(), self._area()
+        ratio, area = self._ratio(self._placed), self._area()
         column = int((place.x() - area.left()) * ratio) + MARGIN
         row = self._owner.shape[0] - MARGIN - 1 - int((place.y() - area.top()) * ratio)
         near = round((_NEAR + self._diameter() / 2) * ratio)
@@ -350,9 +352,8 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
 
     def image(self, scale: float = 1.0) -> QImage:
         """Return the map as it is on screen, `scale` times as large."""
-        area = self._area()
-        window = self._window(area, scale * self.devicePixelRatioF())
-        raster = self._raster(self._place(window, whole=True), scale * self.devicePixelRatioF())
+        ratio = scale * self.devicePixelRatioF()
+        raster = self._raster(self._place(ratio, whole=True), ratio)
         return _as_image(splat.cropped(raster)).copy()
 
     def export_png(self, path: Path, scale: float = 2.0) -> None:
@@ -446,7 +447,7 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         height, width = self._placed.window.shape
         mask = QImage(width, height, QImage.Format.Format_Grayscale8)
         mask.fill(0)
-        ratio, area = self.devicePixelRatioF(), self._area()
+        ratio, area = self._ratio(self._placed), self._area()
         painter = QPainter(mask)
         painter.translate(MARGIN, MARGIN)
         painter.scale(ratio, ratio)
@@ -518,6 +519,10 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
         area: QRectF = self._box.sceneBoundingRect()
         return area
 
+    def _ratio(self, placed: Placed) -> float:
+        """Return how many pixels of the raster a logical pixel has."""
+        return placed.window.width / max(1.0, round(self._area().width()))
+
     def _window(self, area: QRectF, ratio: float) -> Window:
         seen = self._box.viewRect()
         return Window(
@@ -529,27 +534,37 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
             max(1, round(area.height() * ratio)),
         )
 
-    def _place(self, window: Window, *, whole: bool = False) -> Placed:
-        """Find the points in the window: all, or a sample where very many of them move."""
-        columns = self._columns
+    def _place(self, ratio: float, *, whole: bool = False) -> Placed:
+        """Find the points in sight at so many pixels per logical pixel.
+
+        All of them, or, while very many move, a sample: as a coarse density where they crowd.
+        """
+        columns, area = self._columns, self._area()
+        window = self._window(area, ratio)
         if self._moving and not whole and len(columns.x) > _SAMPLED:
-            part = slice(0, _SAMPLE)
-            share = _SAMPLE / len(columns.x)
-            placed = splat.placed(
-                columns.x[part], columns.y[part], self._drawn[part], window, share
-            )
+            coarse = self._window(area, ratio * _COARSE)
+            placed = self._sample(_SAMPLE, coarse)
             if placed.count > MANY and self._is_crowded(placed):
                 return placed
+            in_sight = max(1, len(placed.flat)) / _SAMPLE
+            return self._sample(min(len(columns.x), int(_MOST_MOVING / in_sight)), window)
         placed = splat.placed(columns.x, columns.y, self._drawn, window)
         if columns.depth is not None and len(placed.points) <= _SORTED:
             placed = placed.ordered(columns.depth[placed.points])
         return placed
 
+    def _sample(self, count: int, window: Window) -> Placed:
+        """Find the first `count` points: they are a fair sample, since the order is random."""
+        columns, part = self._columns, slice(0, count)
+        share = count / len(columns.x)
+        return splat.placed(columns.x[part], columns.y[part], self._drawn[part], window, share)
+
     def _painted(self) -> tuple[QImage, QPointF]:
         """Return the picture of the map and where on the widget it belongs; make it if needed."""
-        area, ratio = self._area(), self.devicePixelRatioF()
+        area = self._area()
         if self._placed is None:
-            self._placed = self._place(self._window(area, ratio))
+            self._placed = self._place(self.devicePixelRatioF())
+        ratio = self._ratio(self._placed)
         if self._dirty:
             self._dirty = False
             self._shown = _as_image(splat.cropped(self._raster(self._placed, ratio)))
@@ -599,9 +614,9 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
     def _relief_of(self, placed: Placed, ratio: float) -> Relief:
         """Return the relief of the placed points; new colours alone need no new one."""
         if placed is not self._placed:
-            return splat.relief(placed, max(2, round(2 * ratio)))
+            return splat.relief(placed, max(1, round(2 * ratio)))
         if self._relief is None:
-            self._relief = splat.relief(placed, max(2, round(2 * ratio)))
+            self._relief = splat.relief(placed, max(1, round(2 * ratio)))
         return self._relief
 
     def _share_in_view(self) -> float:
@@ -611,7 +626,8 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
 
     def _is_crowded(self, placed: Placed) -> bool:
         """Say whether marks would hide each other: zoomed in, even many points lie apart."""
-        per_pixel = placed.count / (placed.window.width * placed.window.height)
+        area, ratio = self._area(), self.devicePixelRatioF()
+        per_pixel = placed.count / max(1.0, area.width() * area.height() * ratio * ratio)
         return self._share_in_view() > 0.5 or per_pixel > 1
 
     def _lay_pictures(self, placed: Placed) -> None:
@@ -621,8 +637,9 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
             return
         columns, laid, wanted = self._columns, [], []
         taken: dict[tuple[int, int], QPointF] = {}
-        for point in placed.points.tolist():
-            place = self.widget_position(float(columns.x[point]), float(columns.y[point]))
+        any_chosen = bool(self._selected.any())
+        for point, x, y in zip(placed.points.tolist(), *self._on_widget(placed), strict=True):
+            place = QPointF(x, y)
             if not _claimed(taken, place):
                 continue
             row = int(columns.rows[point])
@@ -630,11 +647,19 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
             if image is None:
                 wanted.append(row)
             else:
-                faded = bool(self._selected.any()) and not self._selected[point]
+                faded = any_chosen and not self._selected[point]
                 laid.append((place, image, tuple(self._lut[self._index[point]].tolist()), faded))
         self._overlay.set_pictures(laid)
         if wanted:
             self.pictures_wanted.emit(np.array(wanted, np.int64))
+
+    def _on_widget(self, placed: Placed) -> tuple[list[float], list[float]]:
+        """Return where on the widget placed points lie: across and down, (n,) each."""
+        seen, area = self._box.viewRect(), self._area()
+        x, y = (axis[placed.points].astype(float) for axis in (self._columns.x, self._columns.y))
+        across = area.left() + (x - seen.left()) * (area.width() / seen.width())
+        down = area.bottom() - (y - seen.top()) * (area.height() / seen.height())
+        return across.tolist(), down.tolist()
 
     def _mark_places(self) -> None:
         ring = self._ring

@@ -213,9 +213,7 @@ def density(
     sample = slice(None, None, _SAMPLE)
     sampled = colour_index[placed.points[sample]]
     ink = _mean_colours(relief.bins[sample], sampled, lut, relief.shape)
-    height, width = placed.window.shape
-    wide_ink = ink.repeat(relief.cell, axis=0).repeat(relief.cell, axis=1)[:height, :width]
-    raster = blended(wide_ink, background, (relief.opacity * np.float32(strength))[..., None])
+    raster = _inked(ink, relief, background, strength)
     faint = faded(lut, background, 0.65 * strength)
     alone = relief.alone
     index = colour_index[placed.points[alone]]
@@ -267,22 +265,39 @@ def _coarse(flat: Ints, width: int, columns: int, cell: int) -> Ints:
     return row
 
 
+def _inked(ink: NDArray[np.float32], relief: Relief, background: int, strength: float) -> Raster:
+    """Lay the colours of the bins (3, rows, columns) over a background as opaque as the relief."""
+    height, width = relief.opacity.shape
+    opacity = relief.opacity if strength == 1 else relief.opacity * np.float32(strength)
+    raster = np.full((height, width), 0xFF000000, np.uint32)
+    for band, shift in enumerate((16, 8, 0)):  # one band after the other stays in the cache
+        ground = background >> shift & 0xFF
+        lift = ink[band] - np.float32(ground)
+        wide = lift.repeat(relief.cell, axis=0).repeat(relief.cell, axis=1)[:height, :width]
+        mixed = wide * opacity
+        mixed += np.float32(ground + 0.5)
+        channel = mixed.astype(np.uint32)
+        channel <<= np.uint32(shift)
+        raster |= channel
+    return raster
+
+
 def _mean_colours(
     bins: Ints,
     index: NDArray[np.uint8] | NDArray[np.uint16],
     lut: NDArray[np.uint8],
     shape: tuple[int, int],
 ) -> NDArray[np.float32]:
-    """Return the blurred mean colour (rows, columns, 3) of the points in each bin."""
+    """Return the blurred mean colour (3, rows, columns) of the points in each bin."""
     if (lut == lut[0]).all():
-        return np.broadcast_to(lut[0].astype(np.float32), (*shape, 3))
+        return np.broadcast_to(lut[0].astype(np.float32)[:, None, None], (3, *shape))
     size = shape[0] * shape[1]
     weight = np.bincount(bins, minlength=size).reshape(shape).astype(np.float32)
     total = np.maximum(_blurred(weight), 1e-6)
-    mean = np.empty((*shape, 3), np.float32)
+    mean = np.empty((3, *shape), np.float32)
     for band, values in enumerate(lut.T.astype(np.float64)):
         sums = np.bincount(bins, values[index], minlength=size).reshape(shape)
-        mean[..., band] = _blurred(sums.astype(np.float32)) / total
+        mean[band] = _blurred(sums.astype(np.float32)) / total
     return mean
 
 
@@ -294,8 +309,8 @@ def _terraces(relative: NDArray[np.float32]) -> NDArray[np.float32]:
     edge[1:] |= level[1:] != level[:-1]
     level *= np.float32(0.7 / _LEVELS)
     level += np.float32(0.18) * relative
-    level[relative < _SPARSE] = 0
-    level[edge & (relative >= _SPARSE)] += np.float32(0.12)
+    level += edge * np.float32(0.12)
+    level *= relative >= np.float32(_SPARSE)
     opacity: NDArray[np.float32] = level
     return opacity
 
@@ -314,13 +329,15 @@ def _enlarged(image: NDArray[np.float32], times: int) -> NDArray[np.float32]:
 
 
 def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the image under a 9 x 9 near-Gaussian: four passes of a 3 x 3 box."""
-    for _ in range(4):
+    """Return the image under a 7 x 7 near-Gaussian: a 3 x 3 and a 5 x 5 box."""
+    for reach in (1, 2):
         wide = image.copy()
-        wide[:, 1:] += image[:, :-1]
-        wide[:, :-1] += image[:, 1:]
+        for step in range(1, reach + 1):
+            wide[:, step:] += image[:, :-step]
+            wide[:, :-step] += image[:, step:]
         image = wide.copy()
-        image[1:] += wide[:-1]
-        image[:-1] += wide[1:]
-        image *= np.float32(1 / 9)
+        for step in range(1, reach + 1):
+            image[step:] += wide[:-step]
+            image[:-step] += wide[step:]
+    image *= np.float32(1 / (9 * 25))
     return image

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
+from desktop_app.gui.latent.fields import caption, narrow
 from desktop_app.gui.latent.mapstate import MapState
-from desktop_app.gui.theme import COLOUR_MAPS, SPACE, set_role
+from desktop_app.gui.theme import COLOUR_MAPS, SPACE
 from desktop_app.gui.widgets import ChoiceField, Segment, Segmented, WholeNumberField, named
 from desktop_app.gui.widgets.chip import FlowLayout
 
+_NUMBER = 68  # width of the field of a dimension, logical pixels
 MOST_COMPARED = 4
 """Maps in sight at once, the open run's among them."""
 
@@ -60,6 +62,10 @@ class MapToolbar(QWidget):
         self.compare.setMenu(self.runs)
         self.fit = _button("zoom-fit", tr("Show all"), tr("Show all points (Home)"))
         self.save = _button("export", tr("Save the map"), tr("Save the map as a picture"))
+        for field, letters in ((self.axes, 11), (self.colour_by, 11), (self.colour_map, 6)):
+            narrow(field, letters)
+        for number in (self.across, self.up, self.dimension):
+            number.setFixedWidth(_NUMBER)
         self._lay()
         self._connect()
         self.show_layout()
@@ -118,9 +124,9 @@ class MapToolbar(QWidget):
         flow = FlowLayout(SPACE.s)
         self._dimensions = _group(self.across, self.up)
         flow.addWidget(self.tools)
-        flow.addWidget(_group(_caption(tr("Axes")), self.axes, self._dimensions))
+        flow.addWidget(_group(caption(tr("Axes")), self.axes, self._dimensions))
         flow.addWidget(
-            _group(_caption(tr("Colour")), self.colour_by, self.dimension, self.colour_map)
+            _group(caption(tr("Colour")), self.colour_by, self.dimension, self.colour_map)
         )
         flow.addWidget(
             _group(
@@ -191,9 +197,3 @@ def _group(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         row.addWidget(widget)
     return group
-
-
-def _caption(text: str) -> QLabel:
-    label = QLabel(text)
-    set_role(label, "caption")
-    return label

@@ -30,7 +30,8 @@ from desktop_app.gui.latent.decode import (
     shifted,
 )
 from desktop_app.gui.latent.decoder import Decoder
-from desktop_app.gui.latent.groups import GroupsPage, caption, narrow
+from desktop_app.gui.latent.fields import caption, narrow
+from desktop_app.gui.latent.groups import GroupsPage
 from desktop_app.gui.latent.mapstate import MapState
 from desktop_app.gui.latent.strip import Frame, Strip
 from desktop_app.gui.session import Session
@@ -85,10 +86,14 @@ class Walk(QWidget):
         self.modes = Segmented(
             tr("Ways to walk"),
             [
-                Segment("place", tr("Place"), tip=tr("Decode a place on the map")),
-                Segment("dimension", tr("Dimension"), tip=tr("Change one latent dimension")),
-                Segment("between", tr("Between"), tip=tr("Go from one image to another")),
-                Segment("groups", tr("Groups"), tip=tr("Add what tells one group from another")),
+                Segment("place", tr("Place"), "target", tr("Decode a place on the map")),
+                Segment("dimension", tr("Dimension"), "sliders", tr("Change one latent dimension")),
+                Segment(
+                    "between", tr("Between"), "arrow-right", tr("Go from one image to another")
+                ),
+                Segment(
+                    "groups", tr("Groups"), "plus", tr("Add what tells one group from another")
+                ),
             ],
         )
         self.strip = Strip(tr("Frames of the walk"), _COLUMNS)
@@ -105,7 +110,13 @@ class Walk(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE.s)
-        column.addWidget(self.modes)
+        self._mode_name = QLabel()
+        set_role(self._mode_name, "secondary")
+        top = QHBoxLayout()
+        top.setSpacing(SPACE.s)
+        top.addWidget(self.modes)
+        top.addWidget(self._mode_name, 1)
+        column.addLayout(top)
         column.addWidget(self.picture)
         column.addLayout(line)
         column.addWidget(self.strip)
@@ -243,6 +254,7 @@ class Walk(QWidget):
             "groups": self._decode_groups,
         }
         self._pages.setCurrentIndex(list(shows).index(mode))
+        self._mode_name.setText(self.modes.button(mode).accessibleName())
         self.strip.setVisible(mode != "place")
         self.mark.hide()
         self.path_shown.emit(None)

@@ -11,6 +11,8 @@ from desktop_app.gui.latent.decode import (
     between,
     dimension_ranges,
     nearest_rows,
+    nearest_to,
+    shifted,
 )
 
 
@@ -115,3 +117,25 @@ def test_images_that_one_map_lacks_do_not_spoil_the_alignment(cloud: np.ndarray)
     partial[:10] = np.nan
     moved = aligned(partial[:, ::-1].copy(), places)
     assert np.allclose(moved[10:], places[10:], atol=1e-4)
+
+
+def test_a_map_that_is_laid_on_another_takes_its_place() -> None:
+    reference = np.random.default_rng(0).normal(5, 2, (40, 3)).astype(np.float32)
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    moved = (reference @ turn - 30).astype(np.float32)
+    assert np.allclose(aligned(moved, reference), reference, atol=1e-3)
+
+
+def test_the_nearest_to_a_vector_come_first() -> None:
+    latents = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    found, distances = nearest_to(latents, latents[7], 5, without=7)
+    slow = np.linalg.norm(latents - latents[7], axis=1)
+    order = np.argsort(slow)
+    assert found.tolist() == order[order != 7][:5].tolist()
+    assert np.allclose(distances, slow[found], atol=1e-5)
+
+
+def test_a_difference_is_added_by_amounts() -> None:
+    start, shift = np.array([1.0, 2.0], np.float32), np.array([0.5, -1.0], np.float32)
+    moved = shifted(start, shift, np.array([0.0, 1.0, -2.0]))
+    assert np.allclose(moved, [[1, 2], [1.5, 1], [0, 4]])

@@ -1,6 +1,7 @@
 """The latent map: colours, selection, decoding, training live."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.core.runs import JobState
 from desktop_app.gui.filtering import among, shared_filter
+from desktop_app.gui.latent.keeping import kept_layout
 from desktop_app.gui.latent.panel import LatentPanel
+from desktop_app.gui.tags import shared_tags
 from tests.gui.fakes import FakeJob
 from tests.gui.fakes_session import StillSession, result_for
 
@@ -290,3 +293,201 @@ def test_the_panel_survives_a_change_of_folder(
     session.put_folder(image_folder)
     session.put_result(result_for(session))
     assert len(panel.canvas._columns.x) == len(session.table)
+
+
+# what is hidden, who is near
+
+
+def test_true_neighbours_are_drawn_as_lines(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    session.set_current(0)
+    qtbot.waitUntil(lambda: len(panel.canvas._overlay._lines) == 10)
+    panel.toolbar.lines.setChecked(False)
+    assert panel.canvas._overlay._lines == []
+    panel.toolbar.lines.setChecked(True)
+    assert len(panel.canvas._overlay._lines) == 10
+
+
+def test_the_map_is_coloured_by_what_it_hides(qtbot: QtBot, panel: LatentPanel) -> None:
+    panel.toolbar.colour_by.chosen.emit("lost")
+    qtbot.waitUntil(lambda: panel.colouring.scale is not None)
+    assert "nearest" in panel.sidebar.legend._meaning.text()
+    assert len(np.unique(panel.canvas._index)) > 1
+
+
+def test_an_image_from_elsewhere_finds_its_place(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    path = session.image_path(3)
+    panel.find_image(path)
+    qtbot.waitUntil(lambda: panel.canvas._guest is not None)
+    latent = np.full((1, 4), 0.25, np.float32)
+    mean, axes = session.result.basis
+    assert np.allclose(panel.canvas._guest, (latent - mean) @ axes.T, atol=1e-5)
+    distances = np.linalg.norm(session.result.latents - latent, axis=1)
+    assert panel.sidebar.image._neighbours.tolist() == np.argsort(distances)[:10].tolist()
+    assert len(panel.canvas._overlay._lines) == 10
+    assert "Not in this folder" in panel.sidebar.image._facts.text()
+    session.set_current(5)
+    assert panel.canvas._guest is None
+
+
+def test_a_guest_needs_a_method_that_encodes(panel: LatentPanel, session: StillSession) -> None:
+    assert panel.toolbar.find_file.isEnabled()
+    session.put_run("embeds")
+    session.put_result(result_for(session, latents=False))
+    assert not panel.toolbar.find_file.isEnabled()
+    assert "no place" in panel.toolbar.find_file.toolTip()
+
+
+def test_a_layout_without_latents_is_a_map(panel: LatentPanel, session: StillSession) -> None:
+    session.put_run("embeds")
+    places = np.random.default_rng(0).normal(size=(len(session.table), 2)).astype(np.float32)
+    session.put_result(replace(result_for(session, latents=False), positions=places))
+    assert panel._stack.currentIndex() == 1
+    assert panel._note.text().startswith("Own layout of the method")
+    assert "variance" not in panel._note.text()
+    assert not panel.toolbar.axes.isEnabled()
+
+
+# axes
+
+
+def test_other_axes_are_chosen_in_the_toolbar(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    panel.toolbar.axes.chosen.emit("dimensions")
+    panel.toolbar.up.setValue(4)
+    qtbot.waitUntil(lambda: panel.state.coordinates is not None)
+    assert panel.toolbar.across.isVisibleTo(panel)
+    shown = panel.canvas._columns.y[panel.canvas._columns.points]
+    assert np.allclose(shown, session.result.latents[:, 3])
+    assert panel._note.text().startswith("Dimensions 1 and 4")
+
+
+def test_a_place_on_a_turned_space_is_decoded_on_its_plane(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    panel.toolbar.axes.chosen.emit("space")
+    qtbot.waitUntil(lambda: panel.canvas.is_spatial)
+    panel.canvas.turn(80, 30)
+    panel.canvas.finish_turn()
+    panel.sidebar.walk._way.choose("plane")
+    panel.canvas.clicked.emit(0.5, -0.25, -1)
+    mean, axes = panel.state.basis
+    latent = np.array([0.5, -0.25], np.float32) @ axes + mean
+    assert np.allclose(decoded(session)[-1][0], latent, atol=1e-4)
+
+
+def test_the_layout_comes_back_with_the_run(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    first = session.run
+    panel.state.choose(colour="score", colour_map="magma", tool="lasso")
+    panel.canvas.zoom(3)
+    panel.canvas.centre_on(4)
+    qtbot.waitUntil(lambda: panel.state.layout.camera is not None)
+    seen = panel.canvas.getViewBox().viewRect()
+    session.put_run()
+    session.put_result(result_for(session))
+    assert panel.state.layout.colour == "label"
+    session.run = first
+    session.run_changed.emit()
+    session.put_result(replace(result_for(session), run=first))
+    assert (panel.toolbar.colour_by.choice(), panel.toolbar.tools.choice()) == ("score", "lasso")
+    back = panel.canvas.getViewBox().viewRect()
+    assert (back.center().x(), back.width()) == pytest.approx((seen.center().x(), seen.width()))
+
+
+def test_a_layout_that_was_just_chosen_is_kept_when_the_window_closes(
+    panel: LatentPanel, session: StillSession
+) -> None:
+    panel.state.choose(colour="split")
+    panel.close_threads()
+    assert kept_layout(session, session.run).colour == "split"
+
+
+# groups
+
+
+def walk_of_groups(panel: LatentPanel, session: StillSession) -> None:
+    groups = panel.sidebar.walk.groups
+    session.select(np.array([0, 1, 2]))
+    groups.name_selection("A")
+    session.select(np.array([5, 6]))
+    groups.name_selection("B")
+    groups.plus.choose("A")
+    groups.minus.choose("B")
+    groups._find_means()
+    session.set_current(9)
+    panel.sidebar.walk.modes.choose("groups")
+
+
+def test_the_difference_of_groups_is_added_to_an_image(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    walk_of_groups(panel, session)
+    qtbot.waitUntil(lambda: panel.sidebar.walk.groups.shift is not None)
+    latents = session.result.latents
+    shift = latents[:3].mean(axis=0) - latents[5:7].mean(axis=0)
+    panel.sidebar.walk.groups.choose_amount(1.5)
+    assert np.allclose(decoded(session)[-1][0], latents[9] + 1.5 * shift, atol=1e-5)
+    strip = next(made for made in reversed(decoded(session)) if len(made) == 12)
+    assert np.allclose(strip[3], latents[9], atol=1e-5)
+    assert np.allclose(strip[7], latents[9] + shift, atol=1e-5)
+    assert "A" in panel.sidebar.walk._about.text()
+
+
+def test_the_way_of_a_sum_is_shown_on_the_map(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession
+) -> None:
+    shown: list[object] = []
+    panel.sidebar.walk.path_shown.connect(shown.append)
+    walk_of_groups(panel, session)
+    qtbot.waitUntil(lambda: shown and shown[-1] is not None)
+    assert np.allclose(shown[-1][0], session.result.positions[9], atol=1e-4)
+
+
+def test_groups_are_kept_with_the_folder(panel: LatentPanel, session: StillSession) -> None:
+    walk_of_groups(panel, session)
+    assert shared_tags(session).rows("A").tolist() == [0, 1, 2]
+    assert session.workspace.tags(session.folder.key)[session.table.paths[5]] == {"B"}
+
+
+def test_without_groups_the_walk_says_what_to_do(panel: LatentPanel) -> None:
+    panel.sidebar.walk.modes.choose("groups")
+    assert "name them as a group" in panel.sidebar.walk._about.text()
+
+
+# the training
+
+
+def test_the_training_plays_to_its_end(
+    qtbot: QtBot, panel: LatentPanel, session: StillSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (10, 20, 30):
+        write_snapshot(session, step)
+    panel.history._follow_run()
+    qtbot.waitUntil(lambda: panel.timeline.slider.maximum() == 3)
+    panel.timeline._clock.setInterval(10)
+    seen: list[int] = []
+    panel.timeline.moment_changed.connect(lambda moment: seen.append(moment.step if moment else 0))
+    panel.timeline.play.click()
+    qtbot.waitUntil(lambda: not panel.timeline.play.isChecked())
+    assert [step for step in seen if step][-3:] == [10, 20, 30]
+    assert panel.timeline.slider.value() == 3
+    assert panel.state.moment is None
+
+
+def test_snapshots_of_two_numbers_are_their_own_layout(
+    qtbot: QtBot, empty: LatentPanel, session: StillSession
+) -> None:
+    run = session.put_run("embeds")
+    (run.path / "latents").mkdir()
+    places = np.random.default_rng(1).normal(4, 1, size=(6, 2)).astype(np.float32)
+    np.savez(run.path / "latents" / "000000010.npz", latents=places, ids=session.table.ids[:6])
+    session.run_changed.emit()
+    qtbot.waitUntil(lambda: empty.state.moment is not None)
+    assert np.array_equal(empty.state.coordinates[:6], places)
+    assert "Own layout" in empty._note.text()

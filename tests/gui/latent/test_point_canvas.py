@@ -241,3 +241,91 @@ def test_hundreds_of_repaints_leave_none_alone(qtbot: QtBot, canvas: PointCanvas
         canvas.set_mark_scale(1 + turn % 2)
         canvas.viewport().repaint()
     assert sys.getrefcount(None) > before - 100
+
+
+def test_points_in_space_turn_with_a_drag(qtbot: QtBot, canvas: PointCanvas) -> None:
+    random = np.random.default_rng(0)
+    canvas.set_points(*random.normal(size=(3, 20)))
+    canvas.grab()
+    before = [canvas._ring(row) for row in range(20)]
+    start = QPointF(300, 250)
+    path = [start, start + QPointF(10, 0), start + QPointF(60, 0), start + QPointF(80, 0)]
+    with qtbot.waitSignal(canvas.turned) as told:
+        drag(canvas, [*path, path[-1]])
+    assert not np.allclose(told.args[0], np.eye(3), atol=0.1)
+    after = [canvas._ring(row) for row in range(20)]
+    assert max((a - b).manhattanLength() for a, b in zip(before, after, strict=True)) > 10
+    assert all(abs(a.y() - b.y()) < 2 for a, b in zip(before, after, strict=True))
+
+
+def test_what_lies_in_front_is_drawn_last(canvas: PointCanvas) -> None:
+    canvas.set_points(np.zeros(2), np.zeros(2), np.array([1.0, -1.0]))
+    canvas.set_colours(np.array([0, 1], np.uint8), np.array([[255, 0, 0], [0, 255, 0]], np.uint8))
+    assert canvas.grab().toImage().pixelColor(canvas._ring(0).toPoint()) == QColor("#ff0000")
+    canvas.set_rotation(np.diag([-1.0, 1.0, -1.0]))
+    assert canvas.grab().toImage().pixelColor(canvas._ring(0).toPoint()) == QColor("#00ff00")
+
+
+def test_lines_lead_from_a_row_or_from_a_guest(canvas: PointCanvas) -> None:
+    canvas.set_lines(0, np.array([6, 12]))
+    lines = canvas._overlay._lines
+    assert [line[0] for line in lines] == [place(canvas, 0)] * 2
+    assert lines[1][1] == place(canvas, 12)
+    canvas.set_guest(np.array([2.0, 1.0]))
+    canvas.set_lines(-1, np.array([3]))
+    assert canvas._overlay._lines == [(place(canvas, 7), place(canvas, 3))]
+    canvas.set_guest(None)
+    assert canvas._overlay._lines == []
+
+
+def test_a_camera_leads_back_to_the_same_view(canvas: PointCanvas) -> None:
+    assert canvas.camera() is None
+    canvas.zoom(3)
+    canvas.centre_on(7)
+    camera, seen = canvas.camera(), canvas.getViewBox().viewRect()
+    canvas.fit()
+    assert canvas.camera() is None
+    canvas.look_at(camera)
+    back = canvas.getViewBox().viewRect()
+    assert (back.left(), back.width()) == pytest.approx((seen.left(), seen.width()), rel=1e-6)
+
+
+def test_a_row_out_of_sight_is_revealed(canvas: PointCanvas) -> None:
+    canvas.centre_on(0)
+    canvas.zoom(8)
+    assert not canvas.getViewBox().viewRect().contains(QPointF(4, 3))
+    canvas.reveal(19)
+    assert canvas.getViewBox().viewRect().contains(QPointF(4, 3))
+
+
+def test_a_moving_map_shows_a_sample_and_all_at_rest(
+    qtbot: QtBot, canvas: PointCanvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_SAMPLED", 3000), ("_SAMPLE", 1000), ("MANY", 2000)):
+        monkeypatch.setattr(scatter, name, value)
+    monkeypatch.setattr(scatter, "_MOST_MOVING", 500)
+    random = np.random.default_rng(0)
+    canvas.set_points(*random.normal(size=(2, 5000)))
+    canvas.grab()
+    assert len(canvas._placed.points) == 5000
+    with qtbot.waitSignal(canvas.moved):
+        canvas.zoom(0.9)
+        canvas.grab()
+        assert len(canvas._placed.points) == 1000
+        assert canvas._placed.count == pytest.approx(5000, rel=0.01)
+    canvas.grab()
+    assert len(canvas._placed.points) == 5000
+
+
+def test_a_lasso_on_a_moving_map_takes_all_points(
+    canvas: PointCanvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_SAMPLED", 3000), ("_SAMPLE", 1000), ("MANY", 2000)):
+        monkeypatch.setattr(scatter, name, value)
+    random = np.random.default_rng(0)
+    canvas.set_points(*random.normal(size=(2, 5000)))
+    canvas.zoom(0.5)
+    canvas.grab()
+    area = canvas._area()
+    around = QPolygonF([area.topLeft(), area.topRight(), area.bottomRight(), area.bottomLeft()])
+    assert len(canvas.rows_inside(around)) == 5000
