@@ -15,6 +15,7 @@ Loupe: an offline workbench for unsupervised deep learning on folders of images.
   loupe train FOLDER ...     train a method on a folder of images
   loupe score RUN FOLDER     rank images by how unusual they are
   loupe embed RUN FOLDER     write latent vectors
+  loupe cluster RUN FOLDER   write the cluster of each image, or copy images into folders
   loupe export RUN           write the encoder for other programs
   loupe evaluate RUN FOLDER  measure scores and maps against labels and masks
   loupe compare FOLDER RUN RUN ...  see how far runs agree
@@ -133,6 +134,14 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    _add_use(parser)
+    parser.add_argument("--out", type=Path, required=True, help="CSV with path, label, cluster")
+    parser.add_argument(
+        "--copy-to", type=Path, metavar="DIR", help="copy the images into a folder per cluster"
+    )
+
+
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
     parser.add_argument(
@@ -238,6 +247,7 @@ _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], No
     "train": ("train", "train", "Train a method on a folder of images.", _add_train),
     "score": ("use", "score", "Rank images by how unusual they are.", _add_score),
     "embed": ("use", "embed", "Write the latent vectors of images.", _add_embed),
+    "cluster": ("use", "cluster", "Write the cluster of each image.", _add_cluster),
     "export": ("use", "export", "Write the encoder for other programs.", _add_export),
     "evaluate": (
         "use",

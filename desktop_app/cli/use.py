@@ -1,4 +1,4 @@
-"""`loupe score`, `embed`, `export` and `evaluate`: use a trained run on a folder of images."""
+"""`loupe score`, `embed`, `cluster`, `export`, `evaluate`: use a trained run on a folder."""
 
 import argparse
 import csv
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from desktop_app.cli.progress import Progress
+from desktop_app.core.clusters import NONE, cluster_folder
+from desktop_app.core.copies import lies_within, sort_into_folders
 from desktop_app.core.features import Features, require_format, write_features
 from desktop_app.core.files import replaced
 from desktop_app.core.floor import floor_of, with_floor
@@ -26,7 +28,7 @@ from desktop_app.core.refusals import made_folder
 from desktop_app.core.runs import JobFolder, Result, Run
 from desktop_app.core.scoring import Evaluation
 from desktop_app.core.scoring import evaluate as evaluated
-from desktop_app.sdk.capabilities import Encodes, Scores
+from desktop_app.sdk.capabilities import Clusters, Encodes, Scores
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.worker.applying import apply_method
 from desktop_app.worker.devices import use_threads
@@ -69,6 +71,31 @@ def embed(options: argparse.Namespace) -> int:
             pass
         size = {"n_images": len(table), "dimensions": latents.shape[1], "out": str(options.out)}
         _report(options, size)
+    return 0
+
+
+def cluster(options: argparse.Namespace) -> int:
+    """Write `path,label,cluster` of every image; copy the images into folders when wanted."""
+    _require_file(options.out)
+    folder, target = options.folder, options.copy_to
+    if target is not None and lies_within(target, folder):
+        raise InvalidInput(
+            f"--copy-to '{target}' lies in the folder of the images, to which nothing is ever "
+            "written: name a folder elsewhere."
+        )
+    with _applied(options, {"clusters"}, Clusters, "find clusters") as (table, result):
+        clusters = _array(result, "clusters").tolist()
+        with replaced(options.out) as temporary, _text(temporary) as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "label", "cluster"])
+            numbers = ("" if number < 0 else number for number in clusters)
+            writer.writerows(zip(table.paths, table.labels, numbers, strict=True))
+        if target is not None:
+            groups = [cluster_folder(number) for number in clusters]
+            for _ in sort_into_folders(folder, table.paths, groups, target):
+                pass
+        found = len(set(clusters) - {NONE})
+        _report(options, {"n_images": len(table), "clusters": found, "out": str(options.out)})
     return 0
 
 

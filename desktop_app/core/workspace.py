@@ -1,6 +1,7 @@
 """The project folder of an analyst: which folders, which runs, and what was said of images.
 
-    loupe.sqlite   folders, verdicts, tags, notes, settings, runs that lie elsewhere
+    loupe.sqlite   folders, verdicts, tags, notes, images left out of training, settings, runs that
+                   lie elsewhere
     runs/          one run folder per training
 
 Image folders are known by their key and what is said of an image by its relative path, so a
@@ -48,9 +49,14 @@ _MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)
     """,
+    """
+    CREATE TABLE left_out (
+        folder TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (folder, path)
+    ) WITHOUT ROWID
+    """,
 )
 
-_ABOUT_IMAGES = ("verdicts", "tags", "notes")
+_ABOUT_IMAGES = ("verdicts", "tags", "notes", "left_out")
 """Tables with one row per image, moved along with its folder."""
 
 
@@ -145,8 +151,8 @@ class Workspace:
     def relocate(self, key: str, new_root: Path, trusting: bool = False) -> str:
         """Say that a folder moved; return its new key.
 
-        Verdicts, tags, notes and the pixel cache move along. Raises InvalidInput when the new
-        place holds other images, unless `trusting`.
+        Verdicts, tags, notes, images left out and the pixel cache move along. Raises InvalidInput
+        when the new place holds other images, unless `trusting`.
         """
         old = self.folder(key)
         resolved = new_root.expanduser().resolve()
@@ -260,6 +266,20 @@ class Workspace:
         """Take a tag off images."""
         statement = "DELETE FROM tags WHERE folder = ? AND path = CAST(? AS TEXT) AND tag = ?"
         self._say(key, statement, ((path, tag) for path in paths))
+
+    def left_out(self, key: str) -> frozenset[str]:
+        """Return the relative paths of the images of a folder that are not trained on."""
+        return frozenset(path for (path,) in self._said("SELECT path FROM left_out", key))
+
+    def leave_out(self, key: str, paths: Iterable[str]) -> None:
+        """Do not train on images; they are looked at and scored like all others."""
+        statement = "INSERT OR IGNORE INTO left_out VALUES (?, CAST(? AS TEXT))"
+        self._say(key, statement, ((path,) for path in paths))
+
+    def take_back(self, key: str, paths: Iterable[str]) -> None:
+        """Train on images again that were left out."""
+        statement = "DELETE FROM left_out WHERE folder = ? AND path = CAST(? AS TEXT)"
+        self._say(key, statement, ((path,) for path in paths))
 
     def notes(self, key: str) -> dict[str, str]:
         """Return relative path -> note of the images of a folder that have one."""

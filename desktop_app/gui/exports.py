@@ -1,7 +1,6 @@
 """What leaves the window: scores and verdicts as a table, chosen images as a list or as copies."""
 
 import csv
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from desktop_app.core.copies import copied, lies_within
 from desktop_app.core.files import replaced
 from desktop_app.core.table import ImageTable
 from desktop_app.gui.i18n import tr
@@ -103,14 +103,7 @@ def copy_images(shot: Snapshot, target: Path) -> Iterator[tuple[int, int]]:
     _require_outside(target, shot.root)
     for done, row in enumerate(shot.rows.tolist(), start=1):
         relative = shot.table.paths[row]
-        place = _free_place(target / relative)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = place.with_name(f".{place.name}.part")
-        try:
-            shutil.copy2(shot.root / relative, unfinished)
-            unfinished.replace(place)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        copied(shot.root / relative, target / relative)
         yield done, len(shot.rows)
 
 
@@ -151,8 +144,7 @@ def _more_cells(shot: Snapshot, row: int) -> list[str]:
 
 def _require_outside(target: Path, root: Path) -> None:
     """Raise InvalidInput where a folder is, or lies in, the folder of the images."""
-    resolved, source = target.expanduser().resolve(), root.resolve()
-    if resolved == source or source in resolved.parents:
+    if lies_within(target, root):
         raise InvalidInput(
             tr(
                 "'{path}' lies in the folder of the images, to which nothing is ever written. "
@@ -160,11 +152,3 @@ def _require_outside(target: Path, root: Path) -> None:
                 path=target,
             )
         )
-
-
-def _free_place(path: Path) -> Path:
-    """Return the path, or the first numbered one beside it that is not taken."""
-    if not path.exists():
-        return path
-    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 10**6))
-    return next(place for place in numbered if not place.exists())

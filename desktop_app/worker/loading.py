@@ -62,7 +62,7 @@ def _copy_trained(run: Run, target: Path) -> None:
         copy = Run(temporary)
         copy.write_spec(run.spec())
         if (data := run.data()) is not None:
-            copy.write_data(data | {"paths": []})
+            copy.write_data(data | {"paths": [], "left_out": []})
         write_state(copy.method_path, state, step=0)
         if run.attached_path.is_dir():
             shutil.copytree(run.attached_path, copy.attached_path)

@@ -36,7 +36,12 @@ def training_images(run: Run, narrator: Narrator, commands: Commands) -> tuple[I
         table = folder.table()
     rows = folder.training_rows(table, spec.split)
     tell_left_out(sum(map(bool, table.problems)), len(table), narrator)
-    table = _without(table.where(rows), spec.leave_out)
+    before = table.where(rows)
+    table = _without(before, spec.leave_out)
+    left_out = sorted(set(before.paths) - set(table.paths))
+    if left_out:
+        text = f"{len(left_out)} of {len(before)} training images are left out, as was asked for."
+        narrator.tell("note", level="info", text=text)
     kept_back = held_out(table.paths, spec.hold_out, spec.seed)
     channels = spec.channels or natural_channels(table)
     held_paths = table.where(kept_back).paths
@@ -48,6 +53,7 @@ def training_images(run: Run, narrator: Narrator, commands: Commands) -> tuple[I
             "channels": channels,
             "paths": table.paths,
             "held_out": held_paths,
+            "left_out": left_out,
         }
     )
     return table, data

@@ -1,6 +1,8 @@
 import csv
 import json
 import shutil
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +198,84 @@ class TestEmbed:
         outcome = loupe("embed", trained_run.path, image_folder, "--out", out / "z.xls", *THREADS)
 
         assert ".npz, .csv, .parquet" in outcome.told()
+
+
+CLUSTERS = """
+import numpy as np
+
+from desktop_app.sdk.events import Metrics
+from desktop_app.sdk.hookspecs import hookimpl
+from desktop_app.sdk.method import Card, Method, State
+from desktop_app.sdk.params import Params
+
+class Halves(Method[Params]):
+    card = Card("halves", "Halves", "Tests", "Bright images, dark ones, and one that is neither.")
+
+    def fit(self, data):
+        yield Metrics(1, 1.0, {"loss": 0.0})
+
+    def state(self):
+        return State({}, {})
+
+    def restore(self, state):
+        pass
+
+    def cluster(self, images):
+        bright = images.mean(axis=(1, 2, 3))
+        return np.where(bright == bright.max(), -1, bright > np.median(bright)).astype(np.int64)
+
+@hookimpl
+def register_methods():
+    return [Halves]
+"""
+
+
+class TestCluster:
+    @pytest.fixture
+    def halves(
+        self, loupe: Loupe, write_plugin: Callable[[str, str], Path], image_folder: Path, out: Path
+    ) -> Path:
+        write_plugin("halves", CLUSTERS)
+        run = out / "run"
+        words = ("--method", "halves", "--image-size", 16, "--out", run, *THREADS)
+        assert loupe("train", image_folder, *words).code == 0
+        return run
+
+    def test_clusters_are_listed_and_copied(
+        self, loupe: Loupe, halves: Path, image_folder: Path, out: Path
+    ) -> None:
+        before = listing(image_folder)
+        words = ("--out", out / "clusters.csv", "--copy-to", out / "按组", "--json", *THREADS)
+
+        outcome = loupe("cluster", halves, image_folder, *words)
+
+        assert outcome.code == 0, outcome.err
+        assert json.loads(outcome.out)["clusters"] == 2
+        header, *rows = _rows(out / "clusters.csv")
+        assert header == ["path", "label", "cluster"]
+        assert len(rows) == 24
+        assert {number for *_, number in rows} == {"", "0", "1"}
+        copies = Counter(path.parent.name for path in (out / "按组").rglob("*.png"))
+        told = Counter(f"cluster {number}" if number else "no cluster" for *_, number in rows)
+        assert copies == told
+        assert listing(image_folder) == before
+
+    def test_copies_never_go_into_the_folder_of_the_images(
+        self, loupe: Loupe, halves: Path, image_folder: Path, out: Path
+    ) -> None:
+        words = ("--out", out / "c.csv", "--copy-to", image_folder / "sorted", *THREADS)
+
+        outcome = loupe("cluster", halves, image_folder, *words)
+
+        assert "to which nothing is ever written" in outcome.told()
+        assert not (image_folder / "sorted").exists()
+
+    def test_a_method_without_clusters_says_so(
+        self, loupe: Loupe, trained_run: Run, image_folder: Path, out: Path
+    ) -> None:
+        outcome = loupe("cluster", trained_run.path, image_folder, "--out", out / "c.csv", *THREADS)
+
+        assert "'Autoencoder' cannot find clusters" in outcome.told()
 
 
 class TestExport:

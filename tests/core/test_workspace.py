@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from desktop_app.core.database import writing
 from desktop_app.core.images import ImageFolder, folder_key
 from desktop_app.core.pixels import PixelCache
 from desktop_app.core.settings import data_dir
@@ -182,3 +183,33 @@ def test_two_windows_may_use_one_workspace(workspace: Workspace) -> None:
     for number in range(20):
         (workspace, other)[number % 2].set_verdicts("k", {f"{number}.png": "normal"})
     assert len(workspace.verdicts("k")) == len(other.verdicts("k")) == 20
+
+
+def test_images_are_left_out_and_taken_back(workspace: Workspace, photographs: Path) -> None:
+    key = workspace.add_folder(photographs)
+    workspace.leave_out(key, ["甲/1.png", "b.png", "odd\udcff.png"])
+    workspace.leave_out(key, ["b.png"])
+    workspace.take_back(key, ["b.png", "never.png"])
+    assert Workspace(workspace.path).left_out(key) == {"甲/1.png", "odd\udcff.png"}
+    assert workspace.left_out("another") == frozenset()
+
+
+def test_images_left_out_move_along_with_their_folder(
+    workspace: Workspace, photographs: Path
+) -> None:
+    key = workspace.add_folder(photographs)
+    opened(photographs)
+    workspace.leave_out(key, ["a.png"])
+    moved = photographs.rename(photographs.with_name("moved"))
+    assert workspace.left_out(workspace.relocate(key, moved, trusting=True)) == {"a.png"}
+
+
+def test_a_workspace_from_before_images_were_left_out_keeps_what_it_holds(tmp_path: Path) -> None:
+    from desktop_app.core import workspace as module
+
+    path = tmp_path / "old" / DATABASE_NAME
+    with writing(path, module._MIGRATIONS[:1]) as connection:
+        connection.execute("INSERT INTO verdicts VALUES ('key', 'a.png', 'normal', 1.0)")
+    old = Workspace(path.parent)
+    assert old.verdicts("key") == {"a.png": "normal"}
+    assert old.left_out("key") == frozenset()
