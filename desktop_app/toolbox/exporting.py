@@ -16,6 +16,7 @@ import importlib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -96,6 +97,39 @@ def encoder_module(method: Method[Any]) -> nn.Module:
     )
 
 
+def encoder_alone(module: nn.Module, sample_shape: tuple[int, int, int]) -> nn.Module:
+    """Return a copy of an encoder without the parts that it does not use, such as decoders.
+
+    What is used is seen from the gradients of the latents; where there are none the copy is whole.
+    """
+    alone = copy.deepcopy(module)
+    for weight in alone.parameters():
+        weight.requires_grad_(weight.is_floating_point())
+        weight.grad = None
+    example = next(chain(alone.parameters(), alone.buffers()), torch.zeros(()))
+    with evaluating(alone), torch.enable_grad():
+        latents = alone(_probes(sample_shape).to(example.device))
+        if latents.requires_grad:
+            latents.sum().backward()
+            _discard_unused(alone)
+    alone.zero_grad(set_to_none=True)
+    return alone
+
+
+def _probes(sample_shape: tuple[int, int, int]) -> Tensor:
+    return torch.rand(_PROBES, *sample_shape, generator=torch.Generator().manual_seed(0))
+
+
+def _discard_unused(module: nn.Module) -> None:
+    """Take parts with weights off a module none of which got a gradient."""
+    for name, part in list(module.named_children()):
+        weights = list(part.parameters())
+        if weights and all(weight.grad is None for weight in weights):
+            delattr(module, name)
+        else:
+            _discard_unused(part)
+
+
 def require_file_type(path: Path) -> None:
     """Raise InvalidInput unless an encoder can be written to a file of this name."""
     suffix = path.suffix.lower()
@@ -116,11 +150,10 @@ def write_module(module: nn.Module, path: Path, sample_shape: tuple[int, int, in
     written in that form.
     """
     require_file_type(path)
-    alone = copy.deepcopy(module).cpu().requires_grad_(False)
-    probes = torch.rand(_PROBES, *sample_shape, generator=torch.Generator().manual_seed(0))
+    alone = encoder_alone(module, sample_shape).cpu().requires_grad_(False)
+    probes = _probes(sample_shape)
     try:
         with evaluating(alone), torch.no_grad(), _quiet():
-            _discard_unused(alone, _exported(alone, probes))
             _WRITERS[path.suffix.lower()](alone, path, probes)
     except OSError:
         raise
@@ -154,35 +187,14 @@ def largest_difference(latents: Array, expected: Array) -> float:
     return float(np.abs(latents - expected).max(initial=0.0)) / scale
 
 
-def _exported(module: nn.Module, probes: Tensor) -> torch.export.ExportedProgram:
-    return torch.export.export(module, (probes,), dynamic_shapes=(_any_number(),))
-
-
 def _any_number() -> dict[int, Any]:
     return {0: torch.export.Dim("images", min=1)}
 
 
-def _discard_unused(module: nn.Module, program: torch.export.ExportedProgram) -> None:
-    """Take parts with weights none of which the program reads, such as decoders, off a module."""
-    signature = program.graph_signature
-    targets = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    nodes = (node for node in program.graph.nodes if node.users and node.name in targets)
-    read = {targets[node.name] for node in nodes}
-    _discard(module, "", read)
-
-
-def _discard(module: nn.Module, prefix: str, read: set[str]) -> None:
-    for name, part in list(module.named_children()):
-        tensors = {f"{prefix}{name}.{inner}" for inner in part.state_dict()}
-        if tensors and not tensors & read:
-            delattr(module, name)
-        else:
-            _discard(part, f"{prefix}{name}.", read)
-
-
 def _write_export(module: nn.Module, path: Path, probes: Tensor) -> None:
+    program = torch.export.export(module, (probes,), dynamic_shapes=(_any_number(),))
     with path.open("wb") as file:
-        torch.export.save(_exported(module, probes), file)
+        torch.export.save(program, file)
 
 
 def _read_export(path: Path) -> Callable[[Images], Array]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.sdk.capabilities import (
+    Classifies,
     Clusters,
     Completes,
     Decodes,
@@ -16,6 +17,7 @@ from desktop_app.sdk.capabilities import (
     Localizes,
     Scores,
 )
+from desktop_app.sdk.data import LabelledDataset
 from desktop_app.sdk.testing.toys import discs, groups, planted
 from desktop_app.sdk.testing.trial import LONG, Check, MethodType, require, trained
 
@@ -40,8 +42,11 @@ def what_it_rebuilds_is_better_than_the_mean_image(method: MethodType) -> None:
 
 
 def planted_defects_score_higher(method: MethodType) -> None:
-    """Scores: AUROC above 0.8 for images with a planted defect."""
-    if not issubclass(method, Scores):
+    """Scores: AUROC above 0.8 for images with a planted defect.
+
+    A method of labels says how unsure it is of a class, and need not know a defect.
+    """
+    if not issubclass(method, Scores) or method.uses_labels:
         return
     toys = planted(_HELD_OUT, 1)
     scores = _trained_on_discs(method).score(toys.images)
@@ -90,7 +95,7 @@ def neighbours_in_the_latent_space_are_alike(method: MethodType) -> None:
     if not issubclass(method, Encodes):
         return
     data, kinds = groups(20, 0)
-    subject: Any = trained(method, data)
+    subject: Any = trained(method, LabelledDataset(data, [str(kind) for kind in kinds]))
     share = _alike(subject.encode(data.images(slice(None))), kinds)
     require(share >= 0.9, f"Nearest neighbours must be alike (0.9 of them), got {share:.2f}.")
 
@@ -125,6 +130,19 @@ def what_it_fills_in_is_better_than_the_mean_image(method: MethodType) -> None:
     )
 
 
+def the_labels_it_was_given_are_recognised(method: MethodType) -> None:
+    """Classifies, with labels: nine in ten images that it has not seen are of the class it says."""
+    if not (issubclass(method, Classifies) and method.uses_labels):
+        return
+    data, kinds = groups(20, 0)
+    names = ["stripes", "rows", "disc"]
+    subject: Any = trained(method, LabelledDataset(data, [names[kind] for kind in kinds]))
+    others, truth = groups(10, 1)
+    said = subject.classify(others.images(slice(None)), names).argmax(axis=1)
+    share = float((said == truth).mean())
+    require(share >= 0.9, f"New images must be recognised (0.9 of them), got {share:.2f}.")
+
+
 LEARNING_CHECKS: tuple[Check, ...] = (
     what_it_rebuilds_is_better_than_the_mean_image,
     planted_defects_score_higher,
@@ -134,6 +152,7 @@ LEARNING_CHECKS: tuple[Check, ...] = (
     neighbours_in_the_latent_space_are_alike,
     neighbours_in_the_embedding_are_alike,
     what_it_fills_in_is_better_than_the_mean_image,
+    the_labels_it_was_given_are_recognised,
 )
 
 

@@ -32,6 +32,7 @@ from desktop_app.sdk.testing.trial import (
     told_by,
     told_on_toys,
     toy_params,
+    toys,
     trained_on_toys,
     tried,
 )
@@ -96,7 +97,7 @@ def metrics_are_finite_and_progress_reaches_one(method: MethodType) -> None:
 
 def the_same_seed_gives_the_same_training(method: MethodType) -> None:
     """Two trainings with one seed tell the same and end with the same answers."""
-    data, probes = discs(TOYS, 0), discs(_OTHERS, 1).images(slice(None))
+    data, probes = toys(method), discs(_OTHERS, 1).images(slice(None))
     first, second = tried(method, seed=3), tried(method, seed=3)
     require(
         same(told(first.fit(data)), told(second.fit(data))),
@@ -109,7 +110,7 @@ def it_can_be_closed_after_any_event(method: MethodType) -> None:
     """A training that is closed early leaves a state that can be restored."""
     for events in (1, 2, 4):
         subject = tried(method)
-        training = subject.fit(discs(TOYS, 0))
+        training = subject.fit(toys(method))
         for _ in range(events):
             next(training, None)
         try:
@@ -130,7 +131,7 @@ def its_state_restores(method: MethodType) -> None:
 
 def a_resumed_training_equals_an_uninterrupted_one(method: MethodType) -> None:
     """From a state at any Metrics on, a new object tells what the first one would have told."""
-    data = discs(TOYS, 0)
+    data = toys(method)
     whole = told_on_toys(method)
     for cut in sorted({1, len(whole) // 2, len(whole) - 1} - {0}):
         subject = tried(method)
@@ -154,7 +155,7 @@ def a_resumed_training_equals_an_uninterrupted_one(method: MethodType) -> None:
 
 def questions_during_training_change_nothing(method: MethodType) -> None:
     """Capabilities may be asked after every event without changing what is learned."""
-    data, probes = discs(TOYS, 0), discs(_OTHERS, 1).images(slice(None))
+    data, probes = toys(method), discs(_OTHERS, 1).images(slice(None))
     alone = told_on_toys(method)
     subject, asked = tried(method), []
     for event in subject.fit(data):
@@ -215,7 +216,7 @@ def one_pass_says_what_two_say(method: MethodType) -> None:
 
 def events_are_plain_data(method: MethodType) -> None:
     """Events can be pickled, which tensors on a device or open files cannot."""
-    for event in tried(method).fit(discs(TOYS, 0)):
+    for event in tried(method).fit(toys(method)):
         try:
             pickle.loads(pickle.dumps(event))
         except Exception as problem:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from desktop_app.sdk.capabilities import CAPABILITIES
-from desktop_app.sdk.data import Dataset, Images
+from desktop_app.sdk.data import Dataset, Images, Labelled, LabelledDataset
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.events import Event, Metrics
 from desktop_app.sdk.method import Method, State
@@ -60,12 +60,31 @@ def tried(method: MethodType, *, seed: int = 0, wishes: Mapping[str, Any] = SHOR
     return method(toy_params(method, wishes), seed=seed, device="cpu")
 
 
+def suited(method: MethodType, data: Dataset) -> Dataset:
+    """Return toys as the host would give them: with labels to a method that uses them alone.
+
+    Where the toys have no labels of their own, they are "bright" and "dark".
+    """
+    if not method.uses_labels:
+        return data.data if isinstance(data, LabelledDataset) else data
+    if isinstance(data, Labelled):
+        return data
+    light = data.images(slice(0, len(data))).mean(axis=(1, 2, 3))
+    labels = ["bright" if value > np.median(light) else "dark" for value in light]
+    return LabelledDataset(data, labels)
+
+
+def toys(method: MethodType) -> Dataset:
+    """Return the images of a short training."""
+    return suited(method, discs(TOYS, 0))
+
+
 def trained(
     method: MethodType, data: Dataset, *, seed: int = 0, wishes: Mapping[str, Any] = SHORT
 ) -> Method[Any]:
     """Return a method that has been trained on toys."""
     subject = tried(method, seed=seed, wishes=wishes)
-    for _ in subject.fit(data):
+    for _ in subject.fit(suited(method, data)):
         pass
     return subject
 
@@ -73,13 +92,13 @@ def trained(
 @lru_cache(maxsize=1)
 def trained_on_toys(method: MethodType) -> Method[Any]:
     """Return a method trained on toys; the checks that do nothing but ask it share it."""
-    return trained(method, discs(TOYS, 0))
+    return trained(method, toys(method))
 
 
 @lru_cache(maxsize=1)
 def told_on_toys(method: MethodType) -> tuple[Told, ...]:
     """Return what a training on toys tells; the checks that compare with it share it."""
-    return tuple(told(tried(method).fit(discs(TOYS, 0))))
+    return tuple(told(tried(method).fit(toys(method))))
 
 
 def told(events: Iterator[Event]) -> list[Told]:
