@@ -29,7 +29,7 @@ class ResultColumns:
     """(M, D)."""
     positions: NDArray[np.float32] | None
     """(N, 2), not a number where missing: the principal plane of the latents, or the latents
-    themselves where they are two numbers."""
+    themselves where they are two numbers; (N, 3) of methods that lay out in space alone."""
     basis: tuple[NDArray[np.float32], NDArray[np.float32]] | None
     """Mean (D,) and axes (2, D): a point p of the map is the latent `p @ axes + mean`."""
     explained: float

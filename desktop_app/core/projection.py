@@ -30,8 +30,8 @@ class Plane:
 def principal_plane(latents: NDArray[Any], seed: int = 0) -> Plane:
     """Return the principal plane of latents (N, D); at most 20,000 of them decide where it lies.
 
-    The sign of each axis makes its largest component positive. Latents of two dimensions are a plane
-    as they are, and are not turned: a map keeps the side that its method gave it.
+    The sign of each axis makes its largest component positive. Latents of two dimensions are a
+    plane as they are, and are not turned: a map keeps the side that its method gave it.
     """
     mean, axes, shares = principal_axes(latents, 2, seed)
     if latents.shape[1] == 2:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from desktop_app.core.files import write_array
 from desktop_app.core.images import ImageFolder, ImageTable
-from desktop_app.core.latentmap import Axes, offered, projected
+from desktop_app.core.latentmap import Axes, projected
 from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
 from desktop_app.sdk.capabilities import (
     Clusters,
@@ -118,7 +118,7 @@ def apply_method(
     (result.path / "rows.json").unlink(missing_ok=True)
     _write_arrays(method, data, result, narrator, wanted, commands, most_map_bytes)
     about = _write_positions(result)
-    if "latents" in wanted and isinstance(method, Embeds):
+    if "latents" in wanted and isinstance(method, Embeds) and not isinstance(method, Encodes):
         _write_embedded(method.embed(), run, folder, table, result)
     write_array(result.path / "ids.npy", table.ids)
     result.write_rows(
@@ -202,7 +202,7 @@ def _write_positions(result: Result) -> dict[str, Any]:
     latents = result.array("latents", mapped=True)
     if latents is None or latents.ndim != 2 or len(latents) < 2:
         return {}
-    shown = projected(latents, Axes(offered(latents.shape[1])[0]))
+    shown = projected(latents, Axes("own" if latents.shape[1] == 2 else "plane"))
     write_array(result.path / "positions.npy", shown.coordinates)
     write_array(result.path / "basis.npy", np.vstack([shown.mean, shown.axes]))
     return {} if shown.explained is None else {"explained": shown.explained}
@@ -211,18 +211,13 @@ def _write_positions(result: Result) -> dict[str, Any]:
 def _write_embedded(
     embedded: NDArray[Any], run: Run, folder: ImageFolder, table: ImageTable, result: Result
 ) -> None:
-    """Write the positions of the fitted images as the method laid them; others keep theirs.
-
-    Without `encode` the others have none.
-    """
+    """Write the positions of the fitted images as the method laid them; others have none."""
     fitted = run.data()
-    if embedded.ndim != 2 or embedded.shape[1] != 2 or fitted is None:
+    if embedded.ndim != 2 or embedded.shape[1] not in (2, 3) or fitted is None:
         return
     if fitted["folder_key"] != folder.key or len(fitted["paths"]) != len(embedded):
         return
-    positions = result.array("positions")
-    if positions is None:
-        positions = np.full((len(table), 2), np.nan, np.float32)
+    positions = np.full((len(table), embedded.shape[1]), np.nan, np.float32)
     row_of = {path: row for row, path in enumerate(table.paths)}
     known = [place for place, path in enumerate(fitted["paths"]) if path in row_of]
     positions[[row_of[fitted["paths"][place]] for place in known]] = embedded[known]

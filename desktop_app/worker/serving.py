@@ -30,7 +30,7 @@ from desktop_app.sdk.capabilities import (
     Scores,
 )
 from desktop_app.sdk.data import Images, as_images
-from desktop_app.sdk.errors import InvalidInput, LoupeError, WorkerLost
+from desktop_app.sdk.errors import InvalidInput, LoupeError, UnreadableImage, WorkerLost
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.loading import channels_of, require, trained_method
 
@@ -182,7 +182,11 @@ class _Desk:
         """Look at an image file that need not be in the folder."""
         require(self._method, Encodes, "encode images")
         size, channels = self._run.spec().image_size, channels_of(self._run)
-        pixels = decode(Path(header["path"]), size, channels)  # (S, S, C)
+        path = Path(header["path"])
+        try:
+            pixels = decode(path, size, channels)  # (S, S, C)
+        except UnreadableImage as problem:
+            raise InvalidInput(f"'{path.name}' cannot be shown on the map. {problem}") from None
         images = as_images(pixels.transpose(2, 0, 1)[None])
         answer = {"latents": self._method.encode(images)}  # type: ignore[attr-defined]
         if isinstance(self._method, Embeds) and isinstance(self._method, Represents):

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -145,3 +146,49 @@ def test_maps_that_are_too_large_for_the_disk_are_left_out_with_a_note(
     assert result.array("maps") is None
     assert result.array("scores") is not None
     assert [event["type"] for event in result.events()].count("note") == 1
+
+
+class _Laid:
+    """Gives the images it was fitted to a place, and knows no other."""
+
+    def __init__(self, places: np.ndarray) -> None:
+        self._places = places
+        self.card = SimpleNamespace(id="laid")
+
+    def embed(self) -> np.ndarray:
+        return self._places
+
+
+class _Placed(_Laid):
+    """Gives every image a place, and tells for which vector."""
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        return images.reshape(len(images), -1)[:, :2]
+
+    def represent(self, images: np.ndarray) -> np.ndarray:
+        return images.reshape(len(images), -1)[:, :5]
+
+
+@pytest.mark.parametrize("kind", [_Laid, _Placed])
+def test_a_layout_is_the_map_itself(
+    kind: type[_Laid], result: Result, trained_run: Run, mvtec_folder: Path
+) -> None:
+    folder = ImageFolder(mvtec_folder)
+    fitted = folder.list_files().paths[3:12][::-1]
+    trained_run.write_data({"folder_key": folder.key, "channels": 1, "paths": fitted})
+    places = np.random.default_rng(0).normal(size=(len(fitted), 2)).astype(np.float32)
+
+    with Narrator(result, lambda _event: None, size=0) as narrator:
+        table = apply_method(kind(places), trained_run, folder, result, narrator)
+
+    columns = result_columns(trained_run, result, table)
+    row_of = {path: row for row, path in enumerate(table.paths)}
+    if kind is _Laid:
+        rows = [row_of[path] for path in fitted]
+        assert np.array_equal(columns.positions[rows], places)
+        assert np.isnan(np.delete(columns.positions, rows, axis=0)).all()
+        assert columns.latents is None
+    else:
+        assert np.array_equal(columns.positions, columns.latents[columns.index])
+        assert columns.vectors.shape == (len(table), 5)
+        assert columns.explained == 0

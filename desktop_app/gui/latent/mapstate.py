@@ -133,6 +133,8 @@ class MapState(QObject):
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of axes that there are, the best first."""
         dimensions = self.dimensions
+        if dimensions == 3 and self.is_laid_out:
+            return ("space", "dimensions")
         if dimensions:
             return offered(dimensions)
         return ("own",) if self.result is not None and self.result.positions is not None else ()
@@ -144,6 +146,14 @@ class MapState(QObject):
         if kinds and self.layout.axes not in kinds:
             return kinds[0]
         return self.layout.axes or "plane"  # type: ignore[return-value]  # one of the kinds
+
+    @property
+    def is_laid_out(self) -> bool:
+        """Tell whether the latents are places that the method chose for other vectors.
+
+        Their variance says nothing, and their neighbours are not the true ones.
+        """
+        return self.result is not None and self.result.vectors is not None
 
     @property
     def axes(self) -> Axes:
@@ -217,7 +227,7 @@ class MapState(QObject):
     @property
     def explained(self) -> float | None:
         """Share of the variance that is seen, in [0, 1]; None where that says nothing."""
-        if self.kind == "own":
+        if self.kind == "own" or self.is_laid_out:
             return None
         if self.moment is not None:
             return self.moment.explained
@@ -230,9 +240,9 @@ class MapState(QObject):
         """Names of the measures that can be asked for."""
         if self.moment is not None or self.result is None or self._final is None:
             return ()
-        if self.kind != "own":
-            return ("distance", "lost") if self.dimensions > 2 else ()
-        return ("lost",) if self.result.vectors is not None else ()
+        if self.is_laid_out:
+            return ("lost",)
+        return ("distance", "lost") if self.dimensions > 2 else ()
 
     def measure(self, name: str) -> Floats | None:
         """Return "distance" from the map or the share of neighbours "lost", (N,).
@@ -289,7 +299,8 @@ def _told(result: ResultColumns, kind: Kind) -> Projection | None:
     """Return the map that a result holds already."""
     if result.positions is None:
         return None
-    mean, axes = result.basis or (np.zeros(0, np.float32), np.zeros((2, 0), np.float32))
+    none = np.zeros((result.positions.shape[1], 0), np.float32)
+    mean, axes = result.basis or (none[0], none)
     explained = result.explained if kind == "plane" else None
     return Projection(kind, result.positions, mean, axes, explained or None)
 

@@ -176,3 +176,30 @@ def test_numbers_of_images_colour_the_map(
     low, high = np.percentile(numbers, (1, 99))
     assert colours.scale == pytest.approx((low, high), rel=1e-4)
     assert (np.diff(colours.index[np.argsort(numbers, kind="stable")].astype(int)) >= 0).all()
+
+
+def test_a_layout_in_space_is_turned_and_tells_no_variance(
+    qtbot: QtBot, session: StillSession
+) -> None:
+    result = session.result
+    own = result.latents[:, :3].copy()
+    session.put_result(replace(result, latents=own, vectors=result.latents))
+    state = MapState(session)
+    state.take_result(session.result)
+    assert state.kinds == ("space", "dimensions")
+    qtbot.waitUntil(lambda: state.is_spatial)
+    assert state.explained is None
+    assert state.measures == ("lost",)
+
+
+def test_positions_without_latents_may_lie_in_space(session: StillSession) -> None:
+    places = np.random.default_rng(0).normal(size=(len(session.table), 3)).astype(np.float32)
+    session.put_result(
+        replace(session.result, latents=None, basis=None, positions=places, index=np.full(22, -1))
+    )
+    state = MapState(session)
+    state.take_result(session.result)
+    assert state.is_spatial
+    assert state.positions.shape == (22, 2)
+    assert state.basis is None
+    assert state.place(np.zeros((1, 4), np.float32)) is None
