@@ -85,6 +85,11 @@ class TorchMethod(Method[P], nn.Module):
         self._kept[name] = part
         return part
 
+    def forget(self, name: str) -> None:
+        """Let a part that `keep` was given, and that is used no more, go."""
+        self._kept.pop(name, None)
+        self._pending.pop(name, None)
+
     def state(self) -> State:
         """Return networks, kept parts, clock and random state as arrays and plain values."""
         if self.sample_shape is None:
