@@ -21,7 +21,7 @@ from plugins.sparse_ae.sparse_ae import (
     sparseness,
     strongest,
 )
-from tests.plugins.pictures import labels_of_digits, digits, last_metrics, shaded
+from tests.plugins.pictures import digits, labels_of_digits, last_metrics, shaded
 
 QUICK = {"epochs": 1, "least_steps": 2, "code_size": 40, "active": 3, "nodes": 16}
 KINDS = ["kl", "l1", "topk"]

@@ -20,7 +20,7 @@ from plugins.stacked_denoising_ae.stacked_denoising_ae import (
     sharpened,
     soft_assignment,
 )
-from tests.plugins.pictures import labels_of_digits, digits, last_metrics, shaded
+from tests.plugins.pictures import digits, labels_of_digits, last_metrics, shaded
 
 QUICK = {
     "epochs": 1,
