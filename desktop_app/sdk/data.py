@@ -83,6 +83,46 @@ class LabelledDataset:
 
 
 @dataclass(frozen=True)
+class SomeRows:
+    """Some images of a data set as a data set of their own."""
+
+    data: Dataset
+    rows: NDArray[np.int64]
+    """(n,): rows of `data`, in the order that they have here."""
+
+    @property
+    def name(self) -> str:
+        """The name of the folder, for messages."""
+        return self.data.name
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of every image."""
+        return self.data.sample_shape
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def pixels(self, rows: Rows) -> Pixels:
+        """Return the images of these rows as uint8 (n, C, H, W)."""
+        return self.data.pixels(self.rows[rows])
+
+    def images(self, rows: Rows) -> Images:
+        """Return the images of these rows as float32 (n, C, H, W) in [0, 1]."""
+        return self.data.images(self.rows[rows])
+
+
+def held_out(data: Dataset, share: float, most: int, seed: int) -> tuple[SomeRows, SomeRows]:
+    """Return what is learned from and, apart, a random share of at most `most` images.
+
+    Of very few images none is held out. The choice depends on the arguments alone.
+    """
+    count = min(int(share * len(data)), most)
+    order = np.random.default_rng(seed).permutation(len(data)).astype(np.int64)
+    return SomeRows(data, np.sort(order[count:])), SomeRows(data, np.sort(order[:count]))
+
+
+@dataclass(frozen=True)
 class ArrayDataset:
     """A data set in memory, for tests, scripts and small selections."""
 

@@ -49,6 +49,33 @@ def function_of_tensors(method: Any, name: str) -> Callable[[Any, Tensor], Tenso
     return function
 
 
+def completion(
+    function: Callable[[Any, Tensor, Tensor], Tensor],
+) -> Callable[[Any, NDArray[Any], NDArray[np.bool_]], Any]:
+    """Turn a method of images (N, C, H, W) and masks (N, 1, H, W) into the capability Completes.
+
+    What is not under the mask stays as it was. Raises InvalidInput for masks of another shape.
+    """
+
+    @inference
+    def filled(self: Any, stacked: Tensor) -> Tensor:
+        images, hidden = stacked[:, :-1], stacked[:, -1:] > 0.5
+        return torch.where(hidden, function(self, images, hidden).clamp(0, 1), images)
+
+    @functools.wraps(function)
+    def capability(self: Any, images: NDArray[Any], mask: NDArray[np.bool_]) -> Any:
+        expected = (len(images), *images.shape[2:])
+        if mask.shape != expected:
+            raise InvalidInput(
+                f"A mask for these images has the shape {expected} (images, rows, columns), "
+                f"got {mask.shape}."
+            )
+        hidden = np.asarray(mask, np.float32)[:, None]
+        return filled(self, np.concatenate([np.asarray(images, np.float32), hidden], axis=1))
+
+    return capability
+
+
 def batch_size_for(array: NDArray[Any]) -> int:
     """Return how many rows of an array are computed at once."""
     per_row = max(1, int(np.prod(array.shape[1:])))

@@ -15,7 +15,7 @@ from desktop_app.core.health import Health, health
 from desktop_app.core.probe import halves, knn_accuracy
 from desktop_app.core.runs import JobSpec
 from desktop_app.core.table import ImageTable
-from desktop_app.sdk.data import Array, Dataset
+from desktop_app.sdk.data import Array, Dataset, SomeRows
 from desktop_app.sdk.method import Method
 from desktop_app.worker.narrator import Narrator
 from desktop_app.worker.untrained import has_untrained, untrained_latents
@@ -60,7 +60,7 @@ class Probe:
         """Choose, among these rows of the data set (N,), the images that are compared."""
         found = halves([self._table.labels[row] for row in rows.tolist()])
         if found is not None:
-            part = _Rows(self._data, rows)
+            part = SomeRows(self._data, rows)
             self._places = found.rows
             self._probed = Probed(part, found, self._key, self._table.where(rows))
 
@@ -136,27 +136,3 @@ def untrained_key(spec: JobSpec) -> Mapping[str, Any]:
         "split": spec.split,
         "loupe": spec.loupe,
     }
-
-
-class _Rows:
-    """Some rows of a data set as a data set of their own."""
-
-    def __init__(self, data: Dataset, rows: NDArray[np.int64]) -> None:
-        self._data, self._rows = data, rows
-
-    @property
-    def name(self) -> str:
-        return self._data.name
-
-    @property
-    def sample_shape(self) -> tuple[int, int, int]:
-        return self._data.sample_shape
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def pixels(self, rows: Any) -> Any:
-        return self._data.pixels(self._rows[rows])
-
-    def images(self, rows: Any) -> Any:
-        return self._data.images(self._rows[rows])
