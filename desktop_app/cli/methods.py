@@ -11,7 +11,7 @@ from desktop_app.core.plugins import user_plugin_dir
 
 
 def methods(options: argparse.Namespace) -> int:
-    """List the methods that can be used, then plugins with problems on stderr."""
+    """List the methods that can be used with their presets, then problems on stderr."""
     catalog = current_catalog()
     if options.json:
         print(json.dumps([_plain(info) for info in catalog.usable()], indent=1))
@@ -19,6 +19,10 @@ def methods(options: argparse.Namespace) -> int:
         width = max((len(info.id) for info in catalog.usable()), default=0)
         for info in catalog.usable():
             print(f"{info.id:{width}}  {info.title} - {info.summary}")
+            for what, found in (("presets", info.presets), ("experiments", info.experiments)):
+                if found:
+                    names = ", ".join(str(item["name"]) for item in found)
+                    print(f"{'':{width}}  {what}: {names}")
         print(f"Single-file plugins go into {user_plugin_dir()}", file=sys.stderr)
     for info in catalog.methods:
         if info.problem:
@@ -46,4 +50,6 @@ def _plain(info: MethodInfo) -> dict[str, object]:
         "family": info.family,
         "capabilities": list(info.capabilities),
         "parameters": info.parameters,
+        "presets": info.presets,
+        "experiments": info.experiments,
     }

@@ -78,6 +78,25 @@ def _add_describe(parser: argparse.ArgumentParser) -> None:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
     parser.add_argument("--method", help="name of the method, see `loupe methods`")
+    _add_training(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="run folder")
+    parser.add_argument("--resume", action="store_true", help="continue what RUN_DIR holds")
+
+
+def _add_experiment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
+    parser.add_argument("--method", required=True, help="name of the method")
+    parser.add_argument(
+        "--name", required=True, help="experiment of the method, see `loupe methods --json`"
+    )
+    _add_training(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for a run of each variant"
+    )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="parameters that suit a kind of images")
     parser.add_argument(
         "--set",
         action="append",
@@ -109,8 +128,6 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="score every training image by a method that has not seen it: train K more times, "
         "each without one part",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="run folder")
-    parser.add_argument("--resume", action="store_true", help="continue what RUN_DIR holds")
     parser.add_argument(
         "--apply", action="store_true", help="afterwards look at all images, for the window"
     )
@@ -182,6 +199,15 @@ def _add_use(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
     parser.add_argument("--split", help="use the images of this split alone")
+    _add_machine(parser)
+
+
+def _add_probe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of labelled images")
+    parser.add_argument(
+        "--images", type=_count, default=1000, metavar="N", help="images that are looked at (1000)"
+    )
     _add_machine(parser)
 
 
@@ -260,6 +286,18 @@ _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], No
         "compare",
         "See how far several runs agree on what is unusual, and what they say together.",
         _add_compare,
+    ),
+    "probe": (
+        "probe",
+        "probe",
+        "Measure how well labels can be read from the latents of a run.",
+        _add_probe,
+    ),
+    "experiment": (
+        "experiment",
+        "experiment",
+        "Train the variants of an experiment one after another and compare them.",
+        _add_experiment,
     ),
     "index": ("index", "index", "List a folder: counts, labels, problems.", _add_index),
     "worker": ("worker", "worker", "Do the job of a folder (used by the window).", _add_worker),

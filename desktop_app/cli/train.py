@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from desktop_app.cli.progress import Progress
+from desktop_app.core.catalog import described_presets
+from desktop_app.core.experiments import chosen_by_name
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.plugins import find_method
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.states import read_state
 from desktop_app.sdk.errors import InvalidInput, InvalidParameter
+from desktop_app.sdk.method import Method
+from desktop_app.sdk.params import Params
 from desktop_app.worker.commands import Commands
 from desktop_app.worker.interrupts import stopped_by_interrupt
-from desktop_app.worker.loading import new_method
+from desktop_app.worker.loading import named_runs, new_method
 from desktop_app.worker.training import train as train_run
 
 _CHANNELS = {"auto": 0, "grey": 1, "rgb": 3}
@@ -64,27 +68,50 @@ def assigned(assignments: list[str]) -> dict[str, str]:
 def _run(options: argparse.Namespace) -> Run:
     """Return the run to train: a new one, or the one to resume with what was changed."""
     path = options.out.absolute()
-    changes = assigned(options.assignments)
     if options.resume and (path / "spec.json").exists():
-        return _resumed(Run.open(path), options, changes)
+        return _resumed(Run.open(path), options, assigned(options.assignments))
     if not options.method:
         raise InvalidParameter("Name a method with --method; `loupe methods` lists them.")
+    return Run.create(path, new_spec(options))
+
+
+def new_spec(options: argparse.Namespace) -> JobSpec:
+    """Return the spec of a new run: preset, then values that were set, then those of options.
+
+    Without an image size it is that of the preset, that of a run which a parameter names, or the
+    one that suits the method.
+    """
     kind, _ = find_method(options.method)
     folder = ImageFolder(options.folder)
-    return Run.create(
-        path,
-        JobSpec(
-            folder=str(folder.root),
-            split=options.split,
-            method=options.method,
-            params=kind.params_type.parse(changes).model_dump(),
-            image_size=_size(options.image_size or kind.card.image_size),
-            apply_after=options.apply or bool(options.folds),
-            leave_out=_left_out(options.leave_out, folder) if options.leave_out else [],
-            title=kind.card.title,
-            **_given(options, _FIXED | _FREE),
-        ),
+    chosen = (
+        chosen_by_name("preset", options.preset, described_presets(kind)) if options.preset else {}
     )
+    values = {**chosen.get("values", {}), **assigned(options.assignments)}
+    params = kind.params_type.parse(values)
+    size = (
+        options.image_size
+        or _size_of_named_run(kind, params)
+        or chosen.get("image_size")
+        or kind.card.image_size
+    )
+    title = f"{kind.card.title} · {chosen['name']}" if chosen else kind.card.title
+    return JobSpec(
+        folder=str(folder.root),
+        split=options.split,
+        method=options.method,
+        params=params.model_dump(),
+        image_size=_size(size),
+        apply_after=options.apply or bool(options.folds),
+        leave_out=_left_out(options.leave_out, folder) if options.leave_out else [],
+        title=title,
+        **_given(options, _FIXED | _FREE),
+    )
+
+
+def _size_of_named_run(kind: type[Method[Any]], params: Params) -> int | None:
+    """Return the image size of a run that a parameter names: it sees images of that size alone."""
+    sizes = [Run.open(path).spec().image_size for path in named_runs(kind, params).values()]
+    return sizes[0] if sizes else None
 
 
 def _left_out(file: Path, folder: ImageFolder) -> list[str]:
@@ -114,6 +141,10 @@ def _resumed(run: Run, options: argparse.Namespace, changes: dict[str, str]) -> 
         raise InvalidInput(
             f"'{run.path}' was trained on '{spec.folder}', not on '{folder}': "
             "name that folder, or start a new run."
+        )
+    if options.preset:
+        raise InvalidInput(
+            f"'{run.path}' has its parameters already: leave --preset out, or start a new run."
         )
     wanted = {"method": options.method, "image_size": options.image_size, "split": options.split}
     for name, value in (wanted | _given(options, _FIXED)).items():

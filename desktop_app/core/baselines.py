@@ -10,6 +10,7 @@ parameters as well.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from desktop_app.sdk.data import Dataset, Rows, as_images
 from desktop_app.sdk.errors import InvalidInput
 
 _BATCH = 64
+_PIXELS = "pixels"
 
 Accuracies = dict[str, float]
 """knn and linear, each in [0, 1]."""
@@ -71,6 +73,18 @@ class Probed:
         }
 
 
+def kept_baselines(probed: Probed, about: Mapping[str, Any]) -> dict[str, Accuracies]:
+    """Return the baselines that are on the disk; `about` is what an untrained network depends on.
+
+    Those that were not measured yet are missing.
+    """
+    found: dict[str, Accuracies] = {}
+    for name in (_PIXELS, _untrained(about)):
+        with suppress(InvalidInput):
+            found |= read_json(_place(probed, name))
+    return found
+
+
 def pixel_baselines(probed: Probed) -> dict[str, Accuracies]:
     """Return the accuracies of raw pixels and of their first 64 principal components."""
 
@@ -80,18 +94,21 @@ def pixel_baselines(probed: Probed) -> dict[str, Accuracies]:
         components = np.concatenate(principal_features(features[:count], features[count:]))
         return {"pixels": probed.measured(features), "pca": probed.measured(components)}
 
-    return _kept(probed, "pixels", measure)
+    return _kept(probed, _PIXELS, measure)
 
 
 def untrained_baseline(
     probed: Probed, about: Mapping[str, Any], latents: Callable[[], NDArray[Any]]
-) -> Accuracies:
+) -> dict[str, Accuracies]:
     """Return the accuracies of a network with random weights.
 
     `about` is what its latents depend on; `latents` makes them (n + m, D) where they are not known.
     """
-    name = "untrained " + json.dumps(dict(about), sort_keys=True, default=str)
-    return _kept(probed, name, lambda: {"untrained": probed.measured(latents())})["untrained"]
+    return _kept(probed, _untrained(about), lambda: {"untrained": probed.measured(latents())})
+
+
+def _untrained(about: Mapping[str, Any]) -> str:
+    return "untrained " + json.dumps(dict(about), sort_keys=True, default=str)
 
 
 def _kept(

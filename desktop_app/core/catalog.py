@@ -155,14 +155,24 @@ def _info(kind: type[Method[Any]], source: PluginSource, text: str) -> MethodInf
         image_size=card.image_size,
         capabilities=capabilities_of(kind),
         parameters=parameter_schema(kind.params_type),
-        presets=[asdict(preset) for preset in kind.presets],
-        experiments=[asdict(experiment) for experiment in kind.experiments],
+        presets=described_presets(kind),
+        experiments=described_experiments(kind),
         plugin=source.id,
         version=source.version,
         source=source.kind,
         help=text,
         translations={key: dict(texts) for key, texts in card.translations.items()},
     )
+
+
+def described_presets(kind: type[Method[Any]]) -> list[dict[str, Any]]:
+    """Return the presets of a method as plain data."""
+    return [asdict(preset) for preset in kind.presets]
+
+
+def described_experiments(kind: type[Method[Any]]) -> list[dict[str, Any]]:
+    """Return the experiments of a method as plain data."""
+    return [asdict(experiment) for experiment in kind.experiments]
 
 
 def _broken(source: PluginSource, problem: str, trace: str = "") -> MethodInfo:

@@ -27,7 +27,8 @@ LEAST_PER_CLASS = 5
 COMPONENTS = 64
 _LARGEST_SIDE = 64  # pixels; larger images are averaged down before they are compared as pixels
 _BLOCK = 2048  # images compared with all known ones at a time
-_ITERATIONS = 200
+_ITERATIONS = 100
+_CURVATURE = 0.05  # p (1 - p) of a classifier that is fairly sure
 _TIE = 1e-6  # weight of similarity beside a vote
 
 
@@ -93,25 +94,29 @@ def linear_accuracy(known: NDArray[Any], asked: NDArray[Any], halves: Halves) ->
     from scipy.optimize import minimize  # a tenth of a second that other commands save
 
     x, y = _standardised(known, asked)
-    x, y = _fewer_features(x, y)
-    count, features, classes = len(x), x.shape[1], len(halves.classes)
+    sizes, axes = _principal_axes(x)  # weights outside of what the known images span are zero
+    x, y = x @ axes, y @ axes  # (n, k), (m, k): the penalty does not change under rotation
+    scale = 1 / np.sqrt(1 + _CURVATURE * sizes**2)  # about the inverse root of the Hessian
+    features, classes = x.shape[1], len(halves.classes)
     truth = np.eye(classes)[halves.known_codes]  # (n, K)
+    everyone = np.arange(len(x))
 
     def loss(flat: Floats) -> tuple[float, Floats]:
-        weights, bias = flat[:-classes].reshape(features, classes), flat[-classes:]
-        logits = x @ weights + bias
+        weights = scale[:, None] * flat[:-classes].reshape(features, classes)
+        logits = x @ weights + flat[-classes:]
         logits -= logits.max(axis=1, keepdims=True)
         chances = np.exp(logits)
-        chances /= chances.sum(axis=1, keepdims=True)
-        right = chances[np.arange(count), halves.known_codes]
-        error = chances - truth
-        value = 0.5 * float((weights**2).sum()) - float(np.log(np.maximum(right, 1e-300)).sum())
-        return value, np.concatenate([(x.T @ error + weights).ravel(), error.sum(axis=0)])
+        sums = chances.sum(axis=1, keepdims=True)
+        error = chances / sums - truth
+        surprise = float((np.log(sums[:, 0]) - logits[everyone, halves.known_codes]).sum())
+        value = 0.5 * float((weights**2).sum()) + surprise
+        slope = scale[:, None] * (x.T @ error + weights)
+        return value, np.concatenate([slope.ravel(), error.sum(axis=0)])
 
     start = np.zeros((features + 1) * classes)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}).x
-    weights, bias = found[:-classes].reshape(features, classes), found[-classes:]
-    return float(((y @ weights + bias).argmax(axis=1) == halves.asked_codes).mean())
+    weights = scale[:, None] * found[:-classes].reshape(features, classes)
+    return float(((y @ weights + found[-classes:]).argmax(axis=1) == halves.asked_codes).mean())
 
 
 def pixels_as_features(images: NDArray[Any]) -> NDArray[np.float32]:
@@ -180,17 +185,6 @@ def _standardised(known: NDArray[Any], asked: NDArray[Any]) -> tuple[Floats, Flo
     varies = deviation > 1e-9 * max(float(deviation.max(initial=0.0)), 1e-300)
     scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
     return (x - mean) * scale, (y - mean) * scale
-
-
-def _fewer_features(known: Floats, asked: Floats) -> tuple[Floats, Floats]:
-    """Turn vectors into the space that the known ones span: at most n features, same solution.
-
-    The penalty does not change under rotation, and weights outside that space are zero.
-    """
-    if known.shape[1] <= len(known):
-        return known, asked
-    _sizes, axes = _principal_axes(known)
-    return known @ axes, asked @ axes
 
 
 def _principal_axes(vectors: Floats) -> tuple[Floats, Floats]:

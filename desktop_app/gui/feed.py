@@ -4,7 +4,8 @@ No signal per event: a thread gathers what the worker wrote, a timer of the wind
 """
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,30 @@ class Curves:
             column.extend(line["values"].get(name, np.full(count, np.nan)))
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A horizontal line on a curve: what a value means."""
+
+    curve: str
+    value: float
+    meaning: str
+    """Short, in the words of the method; the host's own are keys: healthy, pixels, pca ..."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A curve that has stayed where nothing is learned."""
+
+    curve: str
+    value: float
+    meaning: str
+    stays: str
+    """near, below, above; or collapse, of latents."""
+    epochs: float
+    text: str
+    """The sentence of the log."""
+
+
 @dataclass
 class _Story:
     """What has happened, apart from the curves."""
@@ -98,6 +123,10 @@ class _Story:
     previews: dict[str, list[tuple[int, Path, str, int]]] = field(default_factory=dict)
     latents: list[tuple[int, Path]] = field(default_factory=list)
     marks: list[tuple[int, str, str]] = field(default_factory=list)
+    references: dict[tuple[str, str], Reference] = field(default_factory=dict)
+    alarms: list[Alarm] = field(default_factory=list)
+    views: dict[str, Path] = field(default_factory=dict)
+    probe: dict[str, dict[str, float]] = field(default_factory=dict)
     images: int = 0
     waited: float = 0.0
     elapsed: float = 0.0
@@ -204,6 +233,26 @@ class RunFeed(QObject):
         return self._story.marks
 
     @property
+    def references(self) -> list[Reference]:
+        """Horizontal lines of the curves: trivial values, healthy values, baselines."""
+        return list(self._story.references.values())
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """Curves that have stayed where nothing is learned."""
+        return self._story.alarms
+
+    @property
+    def views(self) -> Mapping[str, Path]:
+        """The newest picture that the method drew on the way, by title: a folder of views."""
+        return self._story.views
+
+    @property
+    def probe(self) -> Mapping[str, Mapping[str, float]]:
+        """Accuracies knn and linear: of the latents, and of the baselines that are known."""
+        return self._story.probe
+
+    @property
     def device(self) -> str:
         """What the device is called."""
         return self._story.device
@@ -295,6 +344,43 @@ class RunFeed(QObject):
     def _take_latents(self, line: Line) -> None:
         self._story.latents.append((line["step"], self.path / line["file"]))
 
+    def _take_trivial_value(self, line: Line) -> None:
+        self._refer(str(line["curve"]), float(line["value"]), str(line["meaning"]))
+
+    def _take_alarm(self, line: Line) -> None:
+        alarm = Alarm(**{item.name: line[item.name] for item in fields(Alarm)})
+        self._story.alarms.append(alarm)
+        self._story.marks.append((line["step"], "alarm", alarm.text))
+
+    def _take_health(self, line: Line) -> None:
+        self._extend_measured("health", line)
+        for name, value in line["healthy"].items():
+            words = "healthy" if name == "spread" else "dimensions"
+            self._refer(f"health/{name}", float(value), words)
+
+    def _take_probe(self, line: Line) -> None:
+        self._extend_measured("probe", line)
+        story = self._story
+        story.probe = {**story.probe, "latents": line["values"], **line["baselines"]}
+        for what, accuracies in line["baselines"].items():
+            for name, value in accuracies.items():
+                self._refer(f"probe/{name}", float(value), str(what))
+
+    def _take_view(self, line: Line) -> None:
+        if "file" in line:
+            self._story.views[str(line["title"])] = self.path / line["file"]
+
+    def _refer(self, curve: str, value: float, meaning: str) -> None:
+        self._story.references[curve, meaning] = Reference(curve, value, meaning)
+
+    def _extend_measured(self, group: str, line: Line) -> None:
+        """Append what the host measured at a step as one more row of the curves."""
+        row = {axis: np.array([float(line[axis])]) for axis in ("step", "epoch", "elapsed")}
+        values = {
+            f"{group}/{name}": np.array([float(value)]) for name, value in line["values"].items()
+        }
+        self.curves.extend({**row, "values": values})
+
     def _take_checkpoint(self, line: Line) -> None:
         self._story.marks.append((line["step"], "checkpoint", ""))
 
@@ -320,6 +406,11 @@ _TAKEN = {
     "note": RunFeed._take_note,
     "preview": RunFeed._take_preview,
     "latents": RunFeed._take_latents,
+    "trivial_value": RunFeed._take_trivial_value,
+    "alarm": RunFeed._take_alarm,
+    "health": RunFeed._take_health,
+    "probe": RunFeed._take_probe,
+    "view": RunFeed._take_view,
     "checkpoint": RunFeed._take_checkpoint,
     "device": RunFeed._take_device,
     "memory": RunFeed._take_memory,

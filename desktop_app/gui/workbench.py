@@ -142,6 +142,7 @@ class Workbench(QMainWindow):
         panel = TrainingPanel(self.session)
         panel.setup_wanted.connect(self._show_method)
         panel.duplicate_wanted.connect(self._duplicate)
+        panel.compare_maps_wanted.connect(self.compare_maps)
         return panel
 
     def _make_map(self) -> QWidget:
@@ -335,6 +336,13 @@ class Workbench(QMainWindow):
         """Look at all images of this folder with the run that is open."""
         if self.session.score_folder() is None:
             self.toasts.show_toast(tr("Open a folder and a trained run first."), "warning")
+
+    def compare_maps(self, runs: list[Run]) -> None:
+        """Show the latent map of the first run, with the curves of the others over its own."""
+        if runs:
+            self.session.open_run(runs[0])
+            self._compare(runs[1:])
+            self.show_view("map")
 
     def show_view(self, name: str) -> None:
         """Bring "gallery", "training", "map" or "inspector" forward."""

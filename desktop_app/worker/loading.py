@@ -28,7 +28,7 @@ def new_method(spec: JobSpec, device: str, attached: Path | None = None) -> Meth
     kind, _ = find_method(spec.method)
     params = kind.params_type.parse(spec.params)
     method = kind(params, seed=spec.seed, device=device)
-    for name, named in _named_runs(kind, params).items():
+    for name, named in named_runs(kind, params).items():
         copy = attached / name if attached is not None else named
         method.attach_run(name, trained_method(copy if copy.is_dir() else named, device))
     return method
@@ -41,12 +41,12 @@ def keep_attached(run: Run) -> None:
     """
     spec = run.spec()
     kind, _ = find_method(spec.method)
-    for name, named in _named_runs(kind, kind.params_type.parse(spec.params)).items():
+    for name, named in named_runs(kind, kind.params_type.parse(spec.params)).items():
         if not (run.attached_path / name).is_dir():
             _copy_trained(Run.open(named), run.attached_path / name)
 
 
-def _named_runs(kind: type[Method[Any]], params: Params) -> dict[str, Path]:
+def named_runs(kind: type[Method[Any]], params: Params) -> dict[str, Path]:
     """Return the run folders that parameters name."""
     names = [
         field["name"] for field in parameter_schema(kind.params_type) if field["kind"] == "run"

@@ -3,6 +3,7 @@
 Labels never reach the method: it encodes images, and the host compares the latents with them.
 """
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop_app.core.baselines import Accuracies, Probed, pixel_baselines, untrained_baseline
+from desktop_app.core.baselines import (
+    Accuracies,
+    Probed,
+    kept_baselines,
+    pixel_baselines,
+    untrained_baseline,
+)
 from desktop_app.core.health import Health, health
 from desktop_app.core.probe import halves, knn_accuracy
 from desktop_app.core.runs import JobSpec
@@ -20,8 +27,8 @@ from desktop_app.sdk.method import Method
 from desktop_app.worker.narrator import Narrator
 from desktop_app.worker.untrained import has_untrained, untrained_latents
 
-_BASELINES_AFTER = 10.0
-"""Seconds of training before the baselines are measured, unless it ends before."""
+_BASELINES_AFTER = 30.0
+"""Seconds of training before baselines are measured, which take a few; unless it ends before."""
 
 
 def tell_health(latents: Array, step: int, epoch: float, narrator: Narrator) -> Health | None:
@@ -52,7 +59,9 @@ class Probe:
         """`table` and `data` are what is trained on; `key` is that of the folder."""
         self._spec, self._attached, self._key = spec, attached, key
         self._table, self._data = table, data
-        self._baselines: dict[str, Accuracies] | None = None
+        self._baselines: dict[str, Accuracies] = {}
+        self._began = time.monotonic()
+        self._is_complete = False
         self._probed: Probed | None = None
         self._places: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -63,6 +72,7 @@ class Probe:
             part = SomeRows(self._data, rows)
             self._places = found.rows
             self._probed = Probed(part, found, self._key, self._table.where(rows))
+            self._baselines = kept_baselines(self._probed, untrained_key(self._spec))
 
     def tell(
         self,
@@ -73,16 +83,19 @@ class Probe:
         narrator: Narrator,
         *,
         last: bool,
-    ) -> None:
+    ) -> float:
         """Tell the accuracies of latents (N, D) of the rows that are looked at.
 
-        The linear probe comes with the last call; baselines once they are worth their time.
+        The linear probe comes with the last call; baselines that nobody has measured yet come
+        once they are worth their time. Returns the seconds that every call takes, without those.
         """
         probed = self._probed
         if probed is None or latents.ndim != 2 or not np.isfinite(latents).all():
-            return
-        if self._baselines is None and (last or narrator.elapsed > _BASELINES_AFTER):
+            return 0.0
+        if not self._is_complete and (last or time.monotonic() - self._began > _BASELINES_AFTER):
             self._baselines = self._measure_baselines(method, probed, narrator)
+            self._is_complete = True
+        began = time.monotonic()
         features = np.asarray(latents)[self._places]
         count = len(probed.halves.known)
         values = (
@@ -96,10 +109,11 @@ class Probe:
             epoch=epoch,
             elapsed=round(narrator.elapsed, 4),
             values=values,
-            baselines=self._baselines or {},
+            baselines=self._baselines,
             images=len(self._places),
             classes=len(probed.halves.classes),
         )
+        return time.monotonic() - began
 
     def _measure_baselines(
         self, method: Method[Any], probed: Probed, narrator: Narrator
@@ -109,7 +123,7 @@ class Probe:
             return found
         images = probed.data
         try:
-            found["untrained"] = untrained_baseline(
+            found |= untrained_baseline(
                 probed,
                 untrained_key(self._spec),
                 lambda: untrained_latents(

@@ -80,9 +80,9 @@ class Snapshots:
                 self.write_latents(Latents(latents, self._map_rows), step, narrator)
             if not isinstance(method, Embeds):  # a layout has no dimensions that could be dead
                 found = tell_health(latents, step, epoch, narrator)
-            if self._probe is not None:
-                self._probe.tell(method, latents, step, epoch, narrator, last=last)
         cost = time.monotonic() - began
+        if latents is not None and self._probe is not None:
+            cost += self._probe.tell(method, latents, step, epoch, narrator, last=last)
         self._next = narrator.elapsed + max(self._seconds, 10 * cost, 0.02 * narrator.elapsed)
         return found
 

@@ -17,7 +17,8 @@ def test_methods_json_lists_id_title_family_capabilities_and_parameters(loupe: L
     assert outcome.code == 0
     assert set(methods) >= BUNDLED
     for method in methods.values():
-        assert list(method) == ["id", "title", "family", "capabilities", "parameters"]
+        assert list(method)[:5] == ["id", "title", "family", "capabilities", "parameters"]
+        assert list(method)[5:] == ["presets", "experiments"]
         assert method["capabilities"]
         assert all(parameter["help"] for parameter in method["parameters"])
 
@@ -26,7 +27,11 @@ def test_methods_json_lists_id_title_family_capabilities_and_parameters(loupe: L
 def test_methods_lists_one_line_a_method(loupe: Loupe) -> None:
     outcome = loupe("methods")
 
-    assert {line.split()[0] for line in outcome.out.splitlines()} >= BUNDLED
+    lines = outcome.out.splitlines()
+    assert {line.split()[0] for line in lines} >= BUNDLED
+    presets = lines[[line.split()[0] for line in lines].index("autoencoder") + 1]
+    assert presets.split(": ")[0].strip() == "presets"
+    assert "64 px" in presets
 
 
 @pytest.mark.usefixtures("catalog")

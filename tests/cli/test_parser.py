@@ -6,7 +6,7 @@ from desktop_app.cli.parser import parsed
 from tests.cli.conftest import Loupe
 
 ANALYSTS = ["demo", "methods", "describe", "train", "score", "embed", "evaluate"]
-COMMANDS = [*ANALYSTS, "index", "worker", "serve"]
+COMMANDS = [*ANALYSTS, "probe", "experiment", "index", "worker", "serve"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -401,3 +401,45 @@ def test_folds_imply_that_all_images_are_looked_at(
     assert outcome.code == 0, outcome.err
     (result,) = Run.open(out).results()
     assert result.array("unseen") is not None
+
+
+def test_a_preset_gives_parameters_and_the_image_size_and_the_rest_can_be_set(
+    loupe: Loupe, image_folder: Path, out: Path
+) -> None:
+    words = (
+        "--method",
+        "autoencoder",
+        "--preset",
+        "28 PX, dense",
+        "--threads",
+        1,
+        "--device",
+        "cpu",
+    )
+    small = ("--set", "nodes=8", "--set", "epochs=1", "--set", "least_steps=0")
+
+    assert loupe("train", image_folder, *words, *small, "--out", out).code == 0
+
+    spec = Run.open(out).spec()
+    assert (spec.params["architecture"], spec.params["nodes"]) == ("dense", 8)
+    assert spec.image_size == 28
+    assert spec.title == "Autoencoder · 28 px, dense"
+
+
+def test_an_unknown_preset_is_told_with_those_that_are_known(
+    loupe: Loupe, image_folder: Path, out: Path
+) -> None:
+    outcome = loupe("train", image_folder, *SMALL, "--preset", "29 px", "--out", out)
+
+    assert outcome.told().startswith("No preset '29 px'. Known: '28 px, dense', ")
+    assert not out.exists()
+
+
+def test_a_run_that_is_named_as_encoder_gives_its_image_size(
+    loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+) -> None:
+    words = ("--method", "kmeans", "--set", f"encoder={trained_run.path}", "--device", "cpu")
+
+    assert loupe("train", mvtec_folder, *words, "--threads", 1, "--out", out).code == 0
+
+    assert Run.open(out).spec().image_size == trained_run.spec().image_size == 16

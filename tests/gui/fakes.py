@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app.core.catalog import MethodInfo
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.table import ImageTable
-from desktop_app.gui.feed import Curves
+from desktop_app.gui.feed import Alarm, Curves, Reference
 from desktop_app.sdk.errors import LoupeError
 
 
@@ -65,6 +65,10 @@ class FakeFeed(QObject):
         self.previews: dict[str, list[tuple[int, Path, str, int]]] = {}
         self.latents: list[tuple[int, Path]] = []
         self.marks: list[tuple[int, str, str]] = []
+        self.references: list[Reference] = []
+        self.alarms: list[Alarm] = []
+        self.views: dict[str, Path] = {}
+        self.probe: dict[str, dict[str, float]] = {}
         self.device = ""
         self.memory: tuple[int, int] | None = None
         self.out_of_memory: dict[str, Any] | None = None

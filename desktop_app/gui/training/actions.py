@@ -42,7 +42,11 @@ def with_batch_size(spec: JobSpec, size: int) -> JobSpec:
     params = {**spec.params, BATCH_SIZE: size}
     title = tr("{title} · batch {n}", title=spec.title or spec.method, n=size)
     return JobSpec.model_validate(
-        {**spec.model_dump(exclude={"created", "loupe"}), "params": params, "title": title}
+        {
+            **spec.model_dump(exclude={"created", "loupe", "experiment"}),
+            "params": params,
+            "title": title,
+        }
     )
 
 

@@ -16,7 +16,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop_app.gui.i18n import tr
-from desktop_app.gui.theme import Theme, current_theme, set_role
+from desktop_app.gui.theme import TYPE, Theme, current_theme, set_role, ui_font
 from desktop_app.gui.training.axis import RunAxis, ValueAxis
 from desktop_app.gui.training.groups import direction
 from desktop_app.gui.training.series import Floats, Metrics, Series
@@ -29,6 +29,8 @@ RAW_OPACITY = 0.32
 _MARK_HEIGHT = (0.0, 0.06)  # share of the plot
 _ROBUST = (0.02, 0.98)  # quantiles that a view without outliers spans
 _LEAST_HEIGHT = 136  # logical pixels
+_DOT = 5  # logical pixels
+_MOST_DOTTED = 200  # points on screen up to which each has a dot
 _SAMPLE = 4000  # points that quantiles are taken of
 _ROOM = 0.06  # above and below the curves
 _MARK_TINTS = {
@@ -37,7 +39,13 @@ _MARK_TINTS = {
     "paused": "warning",
     "learning rate": "accent",
     "out of memory": "bad",
+    "alarm": "warning",
 }
+_LABEL_PLACES = (0.98, 0.72, 0.46, 0.2)
+"""Shares of the width at which labels of neighbouring levels stand, so that none hides one."""
+_LABEL_ANCHORS = [(1, 0), (1, 1)]
+"""Below a line in the upper half of the plot, above one in the lower half."""
+_REACH = 3.0  # heights of the curves within which a level is brought into sight
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,18 @@ class Mark:
     step: float
     kind: str
     text: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line: the value that a curve has without having learned, or should have."""
+
+    line: str
+    """The key of the line that it belongs to; it is hidden with it."""
+    value: float
+    words: str
+    colour: int | None
+    """Place in the theme's list of category colours; None where it belongs to several lines."""
 
 
 @dataclass
@@ -61,9 +81,12 @@ class Line:
     source: Metrics
     series: Series
     dashed: bool = False
+    dotted: bool = False
+    """Few values, far apart: each has a dot."""
     shown: bool = True
     raw: Any = field(default_factory=lambda: pg.PlotCurveItem(connect="finite"))
     smooth: Any = field(default_factory=lambda: pg.PlotCurveItem(connect="finite", antialias=True))
+    dots: Any = field(default_factory=lambda: pg.ScatterPlotItem(size=_DOT, pxMode=True, pen=None))
 
 
 @dataclass(frozen=True)
@@ -109,10 +132,13 @@ class CurvePlot(QWidget):
         self._best = pg.ScatterPlotItem(size=9, pxMode=True)
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._cursor.setVisible(False)
+        self._levels: list[tuple[Level, Any]] = []
         self._marks = {kind: pg.VTickGroup(yrange=_MARK_HEIGHT) for kind in _MARK_TINTS}
         for line in self.lines:
             self.plot.addItem(line.raw, ignoreBounds=True)
             self.plot.addItem(line.smooth, ignoreBounds=True)
+            if line.dotted:
+                self.plot.addItem(line.dots, ignoreBounds=True)
         for item in (self._best, self._cursor, *self._marks.values()):
             self.plot.addItem(item, ignoreBounds=True)
         column = QVBoxLayout(self)
@@ -148,9 +174,29 @@ class CurvePlot(QWidget):
             if not np.array_equal(wanted, ticks.xvals):
                 ticks.setXVals(wanted.tolist())
 
+    def set_levels(self, levels: Sequence[Level]) -> None:
+        """Show these horizontal lines and no others."""
+        if list(levels) == [level for level, _ in self._levels]:
+            return
+        for _, item in self._levels:
+            self.plot.removeItem(item)
+        self._levels = []
+        for place, level in enumerate(sorted(levels, key=lambda part: part.value)):
+            options = {
+                "position": _LABEL_PLACES[place % len(_LABEL_PLACES)],
+                "anchors": _LABEL_ANCHORS,
+            }
+            item = pg.InfiniteLine(angle=0, label=level.words, labelOpts=options)
+            item.label.setFont(ui_font(TYPE.caption))
+            self.plot.addItem(item, ignoreBounds=True)
+            self._levels.append((level, item))
+        self._levels.sort(key=lambda pair: list(levels).index(pair[0]))
+        self._colour_levels(current_theme())
+
     def draw(self, low: float, high: float, width: int) -> None:
         """Draw what lies between `low` and `high` of the x axis on `width` pixels."""
         extents = [self._draw_line(line, low, high, width) for line in self.lines]
+        extents += self._place_levels(extents)
         self._draw_best()
         self._draw_remark()
         if self.follows:
@@ -194,6 +240,7 @@ class CurvePlot(QWidget):
         visible = line.shown and len(series) > 0
         line.raw.setVisible(visible)
         line.smooth.setVisible(visible and look.smoothing)
+        line.dots.setVisible(visible)
         if not visible:
             return None
         x = line.source.x(look.axis)
@@ -205,6 +252,10 @@ class CurvePlot(QWidget):
                 continue
             rows, values = series.drawn(start, stop, 2 * width, smooth=smooth)
             item.setData(x[rows], self._scaled(values))
+        if line.dotted:
+            few = stop - start <= _MOST_DOTTED
+            rows, values = series.drawn(start, stop if few else start, 2 * width, smooth=False)
+            line.dots.setData(x[rows], self._scaled(values))
         return self._extent(series, start, stop)
 
     def _scaled(self, values: Floats) -> Floats:
@@ -227,6 +278,31 @@ class CurvePlot(QWidget):
         quantiles = _ROBUST if self._look.robust else (0.0, 1.0)
         low, high = np.quantile(sample, quantiles)
         return float(low), float(high)
+
+    def _place_levels(
+        self, extents: Sequence[tuple[float, float] | None]
+    ) -> list[tuple[float, float]]:
+        """Put the horizontal lines where they belong; return those to be brought into sight.
+
+        One far from the curves, or any while the view leaves out outliers, stays where it is.
+        """
+        known = [extent for extent in extents if extent is not None]
+        shown = {line.key for line in self.lines if line.shown and len(line.series)}
+        wanted = []
+        for level, item in self._levels:
+            value = float(self._scaled(np.array([level.value]))[0])
+            visible = level.line in shown and bool(np.isfinite(value))
+            item.setVisible(visible)
+            if not visible:
+                continue
+            if item.value() != value:
+                item.setValue(value)
+            if known and not self._look.robust:
+                low, high = min(low for low, _ in known), max(high for _, high in known)
+                room = _REACH * (high - low) or np.inf
+                if low - room <= value <= high + room:
+                    wanted.append((value, value))
+        return wanted
 
     def _fit(self, extents: Sequence[tuple[float, float] | None]) -> None:
         known = [extent for extent in extents if extent is not None]
@@ -307,6 +383,8 @@ class CurvePlot(QWidget):
             faint = thin(strong.color(), RAW_OPACITY)
             line.smooth.setPen(strong)
             line.raw.setPen(faint if self._look.smoothing else strong)
+            line.dots.setBrush(pg.mkBrush(theme.category(line.colour)))
+        self._colour_levels(theme)
         for kind, ticks in self._marks.items():
             ticks.setPen(thin(theme.colour(_MARK_TINTS[kind])))
         self._cursor.setPen(thin(theme.colour("text_secondary"), 0.7))
@@ -314,6 +392,13 @@ class CurvePlot(QWidget):
         shade = theme.colour("accent")
         shade.setAlphaF(0.15)
         self.box.rbScaleBox.setBrush(shade)
+
+    def _colour_levels(self, theme: Theme) -> None:
+        for level, item in self._levels:
+            shared = theme.colour("text_secondary")
+            tint = shared if level.colour is None else theme.category(level.colour)
+            item.setPen(pg.mkPen(tint, width=1, style=Qt.PenStyle.DashLine))
+            item.label.setColor(theme.colour("text_secondary"))
 
 
 def mark_places(marks: Sequence[Mark], source: Metrics, axis: str) -> dict[str, NDArray[Any]]:

@@ -5,8 +5,8 @@ events. Other runs can be laid over: then each plot shows one metric and each ru
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +15,26 @@ from PySide6.QtCore import QPointF, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
+from desktop_app.gui.feed import Reference
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.theme import SPACE, current_theme, set_surface
-from desktop_app.gui.training.curve_plot import CurvePlot, Line, Look, Mark, mark_places
+from desktop_app.gui.training.curve_plot import (
+    CurvePlot,
+    Level,
+    Line,
+    Look,
+    Mark,
+    mark_places,
+)
 from desktop_app.gui.training.curve_tools import CurveTools
-from desktop_app.gui.training.groups import direction, is_setting, main_metric, shared_plots
+from desktop_app.gui.training.groups import (
+    direction,
+    is_measured,
+    is_setting,
+    main_metric,
+    measured_plots,
+    shared_plots,
+)
 from desktop_app.gui.training.series import Metrics, Series
 from desktop_app.gui.training.turns import Turns
 from desktop_app.gui.training.value_table import ValueRow, ValueTable
@@ -46,6 +61,8 @@ class Overlay:
     key: str
     title: str
     source: Metrics
+    references: Callable[[], Sequence[Reference]] = tuple
+    """Its horizontal lines, which come as it goes on."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,7 @@ class CurvesView(QWidget):
         self._overlays: Sequence[Overlay] = ()
         self._series: dict[tuple[str, str], Series] = {}
         self._marks: Sequence[Mark] = ()
+        self._references: Sequence[Reference] = ()
         self._plots: list[CurvePlot] = []
         self._grouping: list[list[str]] = []
         self._grouped: set[tuple[str, str]] = set()  # series that had come when plots were made
@@ -136,6 +154,10 @@ class CurvesView(QWidget):
     def set_marks(self, marks: Sequence[Mark]) -> None:
         """Show ticks for checkpoints, pauses and the like."""
         self._marks = tuple(marks)
+
+    def set_references(self, references: Sequence[Reference]) -> None:
+        """Show horizontal lines of the run: trivial values, healthy values, baselines."""
+        self._references = tuple(references)
 
     def plots(self) -> list[CurvePlot]:
         """Return the plots, from top to bottom."""
@@ -213,13 +235,16 @@ class CurvesView(QWidget):
         names = [name for name in source.names if len(self._series.get(("", name), ()))]
         if self._overlays or self.tools.grouping() == "separate":
             return [[name] for name in names]
+        measured = measured_plots(names)
+        names = [name for name in names if not is_measured(name)]
         if self.tools.grouping() == "together":
-            return [names] if names else []
-        known = [name for plot in self._grouping for name in plot]
-        if self._settled and set(known) == set(names):
-            return self._grouping
+            return ([names] if names else []) + measured
+        own = [plot for plot in self._grouping if not is_measured(plot[0])]
+        if self._settled and {name for plot in own for name in plot} == set(names):
+            return own + measured
         self._settled = all(len(self._series["", name]) >= _SETTLED for name in names)
-        return shared_plots({name: _magnitude(self._series["", name]) for name in names})
+        plots = shared_plots({name: _magnitude(self._series["", name]) for name in names})
+        return plots + measured
 
     def _regroup(self) -> None:
         """Make the plots anew."""
@@ -234,8 +259,9 @@ class CurvesView(QWidget):
 
     def _add_plot(self, names: Sequence[str]) -> None:
         """Make one plot; it takes long enough that others wait for their turn."""
-        title = ", ".join(names) if self._overlays else ""
-        plot = CurvePlot(self._lines(names), ", ".join(names), title)
+        words = ", ".join(map(metric_words, names))
+        title = words if self._overlays else _group_title(names)
+        plot = CurvePlot(self._lines(names), words, title)
         plot.set_look(self.tools.look())
         plot.moved.connect(partial(self._take_move, plot))
         plot.fitted.connect(self.fit)
@@ -257,9 +283,12 @@ class CurvesView(QWidget):
                 series = self._series.get((key, name))
                 if series is None:
                     continue
-                words = name if len(sources) == 1 else title
+                words = metric_words(name) if len(sources) == 1 else title
                 colour = len(lines) if len(sources) == 1 else place
-                lines.append(Line(f"{key}/{name}", name, words, colour, source, series))
+                measured = is_measured(name)
+                lines.append(
+                    Line(f"{key}/{name}", name, words, colour, source, series, dotted=measured)
+                )
         return lines
 
     def _clear(self) -> None:
@@ -283,9 +312,34 @@ class CurvesView(QWidget):
         for plot in self._plots:
             width = max(100, round(plot.box.width() * self.devicePixelRatioF()))
             plot.set_marks(places)
+            plot.set_levels(self._levels_of(plot))
             plot.draw(low, high, width)
             if not self.table.isVisible():
                 plot.set_values(None)
+
+    def _levels_of(self, plot: CurvePlot) -> list[Level]:
+        """Return the horizontal lines of a plot, one where several curves share a value.
+
+        Where the host measured several things in one plot, the first alone is compared: its
+        baselines would be mistaken for those of the others.
+        """
+        told = {"": self._references} | {other.key: other.references() for other in self._overlays}
+        alone = plot.lines[0].metric if plot.lines and is_measured(plot.lines[0].metric) else ""
+        found: dict[str, Level] = {}
+        for line in plot.lines:
+            if alone and line.metric != alone:
+                continue
+            for said in told.get(line.key.removesuffix(f"/{line.metric}"), ()):
+                if said.curve != line.metric:
+                    continue
+                words = reference_words(said)
+                first = found.get(words)
+                found[words] = (
+                    Level(line.key, said.value, words, line.colour)
+                    if first is None
+                    else replace(first, colour=None)
+                )
+        return list(found.values())
 
     def _extent(self, axis: str) -> tuple[float, float]:
         columns = [source.x(axis) for _key, _title, source in self._sources() if len(source)]
@@ -319,7 +373,7 @@ class CurvesView(QWidget):
         self._soon.start()
 
     def _window(self, name: str) -> float:
-        return 1.0 if is_setting(name) else self.tools.smoothing()
+        return 1.0 if is_setting(name) or is_measured(name) else self.tools.smoothing()
 
     def _take_window(self, _window: float) -> None:
         for (_key, name), series in self._series.items():
@@ -396,6 +450,39 @@ class CurvesView(QWidget):
         return self._source
 
 
+def metric_words(name: str) -> str:
+    """Return the name of what the host measures in words; those of a method as it names them."""
+    return {
+        "health/spread": tr("Spread of directions"),
+        "health/dead_share": tr("Dead dimensions"),
+        "health/effective_rank": tr("Effective rank"),
+        "probe/knn": tr("kNN accuracy"),
+        "probe/linear": tr("Linear probe"),
+    }.get(name, name)
+
+
+def reference_words(reference: Reference) -> str:
+    """Return what a horizontal line means, with its value."""
+    words = {
+        ("health/spread", "healthy"): tr("healthy"),
+        ("health/effective_rank", "dimensions"): tr("dimensions"),
+        ("probe/knn", "pixels"): tr("raw pixels"),
+        ("probe/knn", "pca"): "PCA-64",
+        ("probe/knn", "untrained"): tr("untrained"),
+        ("probe/linear", "pixels"): tr("raw pixels"),
+        ("probe/linear", "pca"): "PCA-64",
+        ("probe/linear", "untrained"): tr("untrained"),
+    }.get((reference.curve, reference.meaning), reference.meaning)
+    return f"{words} {number(reference.value, 3)}"
+
+
+def _group_title(names: Sequence[str]) -> str:
+    """Return the heading above the first plot of what the host measures."""
+    if "health/spread" in names:
+        return tr("Health of the latents")
+    return tr("Agreement with the labels") if names[0].startswith("probe/") else ""
+
+
 def _magnitude(series: Series) -> float:
     """Return the usual size of the values, 0 without any."""
     values = series.raw[-_MAGNITUDE_SAMPLE:]
@@ -423,4 +510,5 @@ def _mark_words(kind: str) -> str:
         "running": tr("resumed"),
         "out of memory": tr("out of memory"),
         "learning rate": tr("learning rate"),
+        "alarm": tr("alarm"),
     }.get(kind, spoken(kind))

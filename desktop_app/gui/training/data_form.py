@@ -12,9 +12,14 @@ IMAGE_SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 """Sides in pixels that are offered."""
 
 
-def data_schema(table: ImageTable, suggested_size: int) -> list[dict[str, Any]]:
-    """Return the fields of a job that are not parameters of its method."""
-    sizes = sorted({*IMAGE_SIZES, suggested_size})
+def data_schema(
+    table: ImageTable, suggested_size: int, also: Iterable[int] = ()
+) -> list[dict[str, Any]]:
+    """Return the fields of a job that are not parameters of its method.
+
+    `also` are image sizes that are offered besides the usual ones.
+    """
+    sizes = sorted({*IMAGE_SIZES, suggested_size, *also})
     splits = [split for split in ("train", "validation", "test") if split in set(table.splits)]
     split_texts = {"train": tr("train"), "validation": tr("validation"), "test": tr("test")}
     choice_of_split = {
@@ -111,9 +116,11 @@ def suggested_size(wanted: int, table: ImageTable) -> int:
     return min(wanted, fitting[-1] if fitting else IMAGE_SIZES[0])
 
 
-def run_title(method: str, changed: Iterable[tuple[str, Any]], size: int | None) -> str:
-    """Return a title that tells runs apart: method, what was changed, the image size if it was."""
-    parts = [method]
+def run_title(
+    method: str, changed: Iterable[tuple[str, Any]], size: int | None, preset: str = ""
+) -> str:
+    """Return a title that tells runs apart: method, preset, what else was changed, image size."""
+    parts = [method, preset] if preset else [method]
     parts += [f"{name.replace('_', ' ')} {_plain(value)}" for name, value in changed][:2]
     if size is not None:
         parts.append(tr("{n} px", n=size))

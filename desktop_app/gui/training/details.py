@@ -1,5 +1,7 @@
 """What was asked of a run, as a table: enough to do it again."""
 
+from collections.abc import Mapping
+
 from desktop_app.core.runs import JobSpec, Run
 from desktop_app.gui.form import common_label
 from desktop_app.gui.i18n import tr
@@ -26,3 +28,24 @@ def details(run: Run, spec: JobSpec) -> Table:
         (tr("Run folder"), str(run.path)),
     ]
     return Table(tr("What was asked for"), (tr("Setting"), tr("Value")), rows)
+
+
+def probe_table(probe: Mapping[str, Mapping[str, float]]) -> Table:
+    """Return how well labels can be read from the latents, and from what they must beat."""
+    words = {
+        "latents": tr("latents"),
+        "pixels": tr("raw pixels"),
+        "pca": "PCA-64",
+        "untrained": tr("untrained"),
+    }
+    rows = [
+        (words[key], *(_share(probe[key].get(name)) for name in ("knn", "linear")))
+        for key in words
+        if key in probe
+    ]
+    columns = (tr("Features"), "kNN", tr("Linear"))
+    return Table(tr("Agreement with the labels"), columns, rows)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"

@@ -17,8 +17,26 @@ _HIGHER = (
     "coverage", "elbo", "likelihood", "similarity", "trustworthiness", "kept",
 )  # fmt: skip
 _VALIDATION = ("validation", "val_", "val ", "test")
+_MEASURED = ("health/", "probe/")
+"""What the names of values begin with that the host measures, not the method."""
+_MEASURED_PLOTS = (
+    ("health/spread", "health/dead_share"),
+    ("health/effective_rank",),
+    ("probe/knn", "probe/linear"),
+)
 _RATIO = 30.0  # between magnitudes that still share an axis
 _MOST_LINES = 6
+
+
+def is_measured(name: str) -> bool:
+    """Tell whether the host measured a value now and then, rather than the method every step."""
+    return name.startswith(_MEASURED)
+
+
+def measured_plots(names: Sequence[str]) -> list[list[str]]:
+    """Return the plots of what the host measured, in their order."""
+    plots = [[name for name in plot if name in names] for plot in _MEASURED_PLOTS]
+    return [plot for plot in plots if plot]
 
 
 def is_setting(name: str) -> bool:
@@ -28,6 +46,8 @@ def is_setting(name: str) -> bool:
 
 def direction(name: str) -> Direction:
     """Return whether lower or higher values of a metric are better, as far as its name tells."""
+    if is_measured(name):
+        return "higher" if name.startswith("probe/") else "neither"
     if is_setting(name):
         return "neither"
     negated = name.startswith(("nll", "negative"))
@@ -38,6 +58,7 @@ def direction(name: str) -> Direction:
 
 def main_metric(names: Sequence[str]) -> str:
     """Return the metric that speaks for the run: a validation loss, a loss, or the first one."""
+    names = [name for name in names if not is_measured(name)]
     losses = [name for name in names if "loss" in name]
     validation = [name for name in losses if _has(name, _VALIDATION)]
     judged = [name for name in names if direction(name) != "neither"]

@@ -6,7 +6,7 @@ second that something is new.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -24,29 +24,30 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.core.runs import JobSpec, JobState, Run
-from desktop_app.core.viewfiles import read_views
-from desktop_app.gui.feed import RunFeed
+from desktop_app.gui.feed import Reference, RunFeed
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.jobs import Job
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_surface
 from desktop_app.gui.training import actions
+from desktop_app.gui.training.alarmcard import AlarmCard
 from desktop_app.gui.training.curve_plot import Mark
 from desktop_app.gui.training.curves import CurvesView, Overlay
-from desktop_app.gui.training.details import details
+from desktop_app.gui.training.details import details, probe_table
+from desktop_app.gui.training.experimentcard import ExperimentCard
 from desktop_app.gui.training.header import RunHeader
+from desktop_app.gui.training.pictures import MethodPictures
 from desktop_app.gui.training.previews import PreviewsView
 from desktop_app.gui.training.readouts import Readouts
 from desktop_app.gui.training.states import present_state
 from desktop_app.gui.training.texts import traceback_window
 from desktop_app.gui.training.trouble import TroubleCard
-from desktop_app.gui.training.turns import Turns
-from desktop_app.gui.views.frame import ViewFrame, view_frame
+from desktop_app.gui.views.frame import view_frame
 from desktop_app.gui.widgets import EmptyState
 from desktop_app.gui.wording import about, moment
 from desktop_app.sdk.errors import LoupeError
-from desktop_app.sdk.views import View
 
+_BAR = 16  # logical pixels that a horizontal scroll bar may take
 _MORE_EPOCHS = 20
 _MOST_EPOCHS = 100_000
 _TROUBLES = (JobState.FAILED, JobState.CRASHED, JobState.LOST)
@@ -59,6 +60,8 @@ class TrainingPanel(QWidget):
     """The analyst wants to train something."""
     duplicate_wanted = Signal(object)
     """Carries the `Run` whose method is to be set up again."""
+    compare_maps_wanted = Signal(object)
+    """Carries the runs (list) whose latent maps the analyst wants side by side."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,17 +71,19 @@ class TrainingPanel(QWidget):
         self._job: Job | None = None
         self._feed: RunFeed | None = None
         self._own_feed = _OwnFeed()
-        self._turns = Turns(self)
         self._overlaid: dict[str, _OwnFeed] = {}
         self._state = JobState.QUEUED
         self._stale = False
+        self._probe: Mapping[str, Mapping[str, float]] = {}
         self.destroyed.connect(self._own_feed.close)
         self.header = RunHeader()
         self.readouts = Readouts()
         self.trouble = TroubleCard()
+        self.alarm = AlarmCard()
+        self.experiment = ExperimentCard(session)
         self.curves = CurvesView()
         self.previews = PreviewsView(session.background)
-        self._pictures = QVBoxLayout()
+        self.pictures = MethodPictures(session.background)
         self._details = QVBoxLayout()
         self.tabs = QTabWidget()
         self._stack = QStackedWidget()
@@ -143,7 +148,7 @@ class TrainingPanel(QWidget):
         set_surface(page, "background")
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.previews, tr("Previews"))
-        self.tabs.addTab(_scrolled(self._pictures), tr("Pictures"))
+        self.tabs.addTab(self.pictures, tr("Pictures"))
         self.tabs.addTab(_scrolled(self._details), tr("Details"))
         self.tabs.setTabToolTip(0, tr("Pictures of the same few images while it learns"))
         self.tabs.setTabToolTip(1, tr("Pictures that only this method draws"))
@@ -163,6 +168,8 @@ class TrainingPanel(QWidget):
         column.addWidget(self.header)
         column.addWidget(self.readouts)
         column.addWidget(self.trouble)
+        column.addWidget(self.alarm)
+        column.addWidget(self.experiment)
         column.addWidget(self.splitter, 1)
         return page
 
@@ -176,6 +183,11 @@ class TrainingPanel(QWidget):
         self.trouble.retry_wanted.connect(self._retry)
         self.trouble.change_wanted.connect(self._duplicate)
         self.trouble.traceback_wanted.connect(self._show_traceback)
+        self.alarm.change_wanted.connect(self._duplicate)
+        self.experiment.curves_wanted.connect(self.compare)
+        self.experiment.maps_wanted.connect(self.compare_maps_wanted)
+        self.pictures.counted.connect(lambda count: self.tabs.setTabVisible(1, count > 0))
+        self.pictures.failed.connect(session.problem)
         self.curves.overlays_wanted.connect(self._take_overlays)
         self.curves.table_wanted.connect(self._write_values)
         self.curves.failed.connect(session.problem)
@@ -205,12 +217,13 @@ class TrainingPanel(QWidget):
         self._stack.setCurrentIndex(1)
         if not same:
             self.tabs.setCurrentIndex(0)
-            self._show_pictures([])
+            self.pictures.open_run(run.path)
         self._show_details()
         self._offer_comparable()
+        self.experiment.show_experiment(self._spec.experiment)
         self._restart()
         self._renew_overlays()
-        self._read_pictures()
+        self.pictures.finish()
 
     def _let_go(self) -> None:
         if self._feed is not None:
@@ -252,8 +265,13 @@ class TrainingPanel(QWidget):
             return
         self._stale = False
         self.curves.set_marks([Mark(step, kind, text) for step, kind, text in feed.marks])
+        self.curves.set_references(feed.references)
         self.curves.refresh()
         self.previews.set_previews(feed.previews)
+        self.alarm.show_alarms(feed.alarms)
+        self.pictures.follow(feed.views, live=self._state.is_active)
+        if feed.probe != self._probe:
+            self._show_details()
         self._show_state()
 
     def _show_state(self) -> None:
@@ -270,7 +288,7 @@ class TrainingPanel(QWidget):
         best = self.curves.best()
         self.readouts.show_feed(feed, best, active=self._state is JobState.RUNNING)
         if self._state is not former and self._state is JobState.FINISHED:
-            self._read_pictures()
+            self.pictures.finish()
 
     def _phase(self) -> str:
         """Return what the run does, how far it is and how long it still takes."""
@@ -312,36 +330,18 @@ class TrainingPanel(QWidget):
         return True
 
     def _show_details(self) -> None:
+        """Show what was asked for, and above it what the labels say of the latents."""
         _clear(self._details)
-        if self._run is not None and self._spec is not None:
-            frame = view_frame(details(self._run, self._spec))
+        self._probe = self._feed.probe if self._feed is not None else {}
+        if self._run is None or self._spec is None:
+            return
+        tables = [probe_table(self._probe)] if self._probe else []
+        for table in (*tables, details(self._run, self._spec)):
+            frame = view_frame(table)
+            frame.content.setMinimumHeight(frame.content.sizeHint().height() + _BAR)
             frame.failed.connect(self._session.problem)
             self._details.addWidget(frame)
-            self._details.addStretch()
-
-    def _read_pictures(self) -> None:
-        """Read the method's own views behind."""
-        run = self._run
-        if run is not None:
-            path = run.path / "views"
-            self._session.background.run(
-                "views", lambda: read_views(path), lambda views: self._take_pictures(run, views)
-            )
-
-    def _take_pictures(self, run: Run, views: Sequence[View]) -> None:
-        if _path(run) == _path(self._run):
-            self._show_pictures(views)
-
-    def _show_pictures(self, views: Sequence[View]) -> None:
-        _clear(self._pictures)
-        self._pictures.addStretch()
-        self._turns.take([partial(self._add_picture, view) for view in views])
-        self.tabs.setTabVisible(1, bool(views))
-
-    def _add_picture(self, view: View) -> None:
-        frame: ViewFrame = view_frame(view)
-        frame.failed.connect(self._session.problem)
-        self._pictures.insertWidget(self._pictures.count() - 1, frame)
+        self._details.addStretch()
 
     # -- What it does ------------------------------------------------------------------------
 
@@ -433,7 +433,9 @@ class TrainingPanel(QWidget):
                 feed.restarted.connect(self._renew_overlays)
             source = self._overlaid[key].feed
             if source is not None:
-                overlays.append(Overlay(key, names[key], source.curves))
+                overlays.append(
+                    Overlay(key, names[key], source.curves, partial(_references, source))
+                )
         self.curves.set_overlays(overlays)
 
     def _write_values(self, path: Path) -> None:
@@ -494,6 +496,10 @@ class _OwnFeed:
         if self.feed is not None:
             self.feed.close()
             self.feed = None
+
+
+def _references(feed: RunFeed) -> Sequence[Reference]:
+    return feed.references
 
 
 def _trouble_title(state: JobState) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
@@ -9,12 +10,13 @@ from desktop_app.gui.feed import RunFeed
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.theme import SPACE
 from desktop_app.gui.training.curves import Best
-from desktop_app.gui.training.series import Metrics
+from desktop_app.gui.training.series import Floats, Metrics
 from desktop_app.gui.widgets import Readout
 from desktop_app.gui.widgets.badge import Tone
 from desktop_app.gui.wording import about, count, duration, number, size_of
 
 _RATES = ("learning_rate", "lr")
+_RECENT = 1000  # rows within which a learning rate must have been told
 _WAITS_LONG = 0.5  # share of the time from which waiting for images is a warning
 _TILE_WIDTH = 112  # logical pixels
 
@@ -92,7 +94,7 @@ def _said(feed: RunFeed, best: Best | None, *, active: bool) -> dict[str, Said]:
         said["step"] = Said(count(float(curves.x("step")[-1])))
         said["epoch"] = Said(f"{float(curves.x('epoch')[-1]):.2f}")
         for name in set(_RATES) & set(curves.names):
-            said["learning_rate"] = Said(f"{float(curves.values(name)[-1]):.4g}")
+            said["learning_rate"] = Said(_rate(curves.values(name)))
         waits = feed.waited_share > _WAITS_LONG
         said["waited"] = Said(f"{feed.waited_share:.0%}", "warning" if waits else "")
     if active:
@@ -105,6 +107,13 @@ def _said(feed: RunFeed, best: Best | None, *, active: bool) -> dict[str, Said]:
         full = used > 0.9 * total
         said["memory"] = Said(words, "warning" if full else "", feed.device)
     return said
+
+
+def _rate(values: Floats) -> str:
+    """Return the last rate that was told; empty rows are those of other values."""
+    told = values[-_RECENT:]
+    told = told[np.isfinite(told)]
+    return f"{float(told[-1]):.4g}" if len(told) else ""
 
 
 def _best(curves: Metrics, best: Best | None) -> dict[str, Said]:

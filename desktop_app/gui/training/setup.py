@@ -1,15 +1,19 @@
 """Set up a training: the chosen method, the images, the parameters, and Start."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -19,13 +23,17 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.core.catalog import MethodInfo
+from desktop_app.core.experiments import experiment_specs
 from desktop_app.core.runs import JobSpec, Run
 from desktop_app.gui.form import ParameterForm
 from desktop_app.gui.i18n import language, tr
 from desktop_app.gui.icons import set_icon
+from desktop_app.gui.jobs import Job
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_kind, set_role, set_surface, set_tone
 from desktop_app.gui.training.data_form import data_schema, run_title, suggested_size
+from desktop_app.gui.training.experimentdialog import ExperimentDialog, experiment_words
+from desktop_app.gui.training.presets import PresetField
 from desktop_app.gui.training.texts import help_window
 from desktop_app.gui.widgets import ElidedLabel, EmptyState, named
 from desktop_app.gui.wording import count
@@ -46,7 +54,9 @@ class TrainPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._info: MethodInfo | None = None
-        self._data_state: tuple[tuple[str, ...], int] | None = None
+        self._data_state: tuple[tuple[str, ...], int, tuple[int, ...]] | None = None
+        self._other_sizes: set[int] = set()
+        self._named_runs: dict[str, str] = {}
         self._empty = EmptyState(
             "sparkle",
             tr("Choose a method"),
@@ -68,7 +78,9 @@ class TrainPanel(QWidget):
         session.runs_changed.connect(self.form.refresh_runs)
         session.jobs.jobs_changed.connect(self._soon.start)
         self.data.changed.connect(self._soon.start)
+        self.form.changed.connect(self._take_named_runs)
         self.form.changed.connect(self._soon.start)
+        self.preset.chosen.connect(self._fill_in)
         self._judge()
 
     @property
@@ -89,7 +101,12 @@ class TrainPanel(QWidget):
         self._summary.setText(info.text("summary", language()))
         self._help.setVisible(bool(info.help))
         self.name.clear()
-        self.form.set_schema(info.parameters, dict(info.translations.get(language(), {})))
+        texts = dict(info.translations.get(language(), {}))
+        self.form.set_schema(info.parameters, texts)
+        self.preset.set_presets(info.presets, texts)
+        self._other_sizes = set(self.preset.sizes())
+        self._named_runs = {}
+        self._offer_experiments()
         self._data_state = None
         self._take_folder()
         self._stack.setCurrentIndex(1)
@@ -106,10 +123,11 @@ class TrainPanel(QWidget):
         if self.method_id != spec.method:
             return
         self.form.set_values(spec.params)
+        self._named_runs = self._runs_of_form()
+        self._set_image_size(spec.image_size)
         self.data.set_values(
             {
                 "split": spec.split or "",
-                "image_size": spec.image_size,
                 "channels": spec.channels,
                 "device": spec.device,
                 "seed": spec.seed,
@@ -165,6 +183,26 @@ class TrainPanel(QWidget):
             return
         self.started.emit(job)
 
+    def start_experiment(self, experiment: Mapping[str, Any]) -> list[Job]:
+        """Queue a run for every variant of an experiment, and show the first of them."""
+        spec = self.spec()
+        if spec is None:
+            self.form.focus_problem()
+            return []
+        jobs: list[Job] = []
+        try:
+            for variant in experiment_specs(spec, str(experiment["name"]), experiment["variants"]):
+                title = self._unused_title(variant.title)
+                variant = variant.model_copy(update={"title": title})
+                jobs.append(self._session.jobs.start(variant, title))
+        except LoupeError as problem:
+            self._session.problem.emit(str(problem))
+        for job in jobs:
+            self.started.emit(job)
+        if jobs:
+            self._session.open_run(jobs[0].run)
+        return jobs
+
     def _page(self) -> QWidget:
         page = QWidget()
         column = QVBoxLayout(page)
@@ -207,6 +245,7 @@ class TrainPanel(QWidget):
         set_role(self._images, "caption")
         self.data = ParameterForm(title=tr("Data"))
         self.data.set_help_visible(False)
+        self.preset = PresetField()
         self.form = ParameterForm(runs=self._trained_runs)
         self.name = named(
             QLineEdit(), tr("Name of the run"), tr("What the run is called in the list of runs")
@@ -225,6 +264,7 @@ class TrainPanel(QWidget):
         column.setContentsMargins(SPACE.m, SPACE.xs, SPACE.m, SPACE.l)
         column.setSpacing(SPACE.m)
         column.addWidget(where)
+        column.addWidget(self.preset)
         column.addWidget(self.data)
         column.addSpacing(SPACE.s)
         column.addWidget(self.form)
@@ -244,6 +284,10 @@ class TrainPanel(QWidget):
         self.start_button = QPushButton()
         set_kind(self.start_button, "primary")
         self.start_button.clicked.connect(self.start)
+        self.compare_button = QPushButton()
+        set_icon(self.compare_button, "compare", "text")
+        self.compare_button.clicked.connect(self._choose_experiment)
+        self._experiments = QMenu(self.compare_button)
         foot = QWidget()
         set_surface(foot, "surface")
         column = QVBoxLayout(foot)
@@ -251,18 +295,108 @@ class TrainPanel(QWidget):
         column.setSpacing(SPACE.xs)
         column.addWidget(self._reason)
         column.addWidget(self.start_button)
+        column.addWidget(self.compare_button)
         return foot
+
+    def _offer_experiments(self) -> None:
+        """Offer the experiments of the method: one by its name, several in a menu."""
+        info = self._info
+        experiments = info.experiments if info is not None else []
+        self._experiments.clear()
+        for experiment in experiments:
+            words = experiment_words(str(experiment["name"]), self._method_texts())
+            action = self._experiments.addAction(f"{words}…")
+            action.setToolTip(str(experiment["summary"]))
+            ask = partial(self._ask_experiment, experiment)
+            action.triggered.connect(lambda _on, ask=ask: ask())
+        actions = self._experiments.actions()
+        words = actions[0].text() if len(actions) == 1 else tr("Compare variants…")
+        self.compare_button.setText(words)
+        tip = tr("Train several runs that differ in one thing, and compare them")
+        named(self.compare_button, words, tip)
+        self.compare_button.setVisible(bool(actions))
+
+    def _choose_experiment(self) -> None:
+        """Ask about the only experiment, or which of several."""
+        actions = self._experiments.actions()
+        if len(actions) == 1:
+            actions[0].trigger()
+        else:
+            above = self.compare_button.mapToGlobal(QPoint(0, 0))
+            self._experiments.popup(above - QPoint(0, self._experiments.sizeHint().height()))
+
+    def _ask_experiment(self, experiment: Mapping[str, Any]) -> None:
+        """Show what an experiment would train; queue it when the analyst agrees."""
+        dialog = ExperimentDialog(experiment, self._method_texts(), self)
+        dialog.accepted.connect(lambda: self.start_experiment(experiment))
+        dialog.open()
+
+    def _method_texts(self) -> dict[str, str]:
+        info = self._info
+        return dict(info.translations.get(language(), {})) if info is not None else {}
+
+    def _fill_in(self) -> None:
+        """Fill in the values of the preset that was chosen, and the defaults of all others."""
+        defaults = {name: self.form.row(name).default for name in self.form.values()}
+        self.form.set_values({**defaults, **self.preset.values()})
+        usual = self.data.row("image_size").default
+        self._set_image_size(int(self.preset.image_size() or usual or 0))
+        self._judge()
+
+    def _is_changed(self) -> bool:
+        """Tell whether something differs from the preset that was chosen."""
+        size = self.preset.image_size()
+        other = size is not None and self.data.values().get("image_size") != size
+        return other or bool(self._changes())
+
+    def _changes(self) -> dict[str, Any]:
+        """Return the parameters that differ from the preset, or from the defaults without one."""
+        if not self.form.is_valid():
+            return {}
+        wanted = self.preset.values()
+        return {
+            name: value
+            for name, value in self.form.values().items()
+            if value != wanted.get(name, self.form.row(name).default)
+        }
+
+    def _runs_of_form(self) -> dict[str, str]:
+        """Return the runs that parameters name."""
+        fields = self._info.parameters if self._info is not None else []
+        values = self.form.values()
+        return {
+            field["name"]: str(values[field["name"]] or "")
+            for field in fields
+            if field["kind"] == "run"
+        }
+
+    def _take_named_runs(self) -> None:
+        """Take the image size of a run that was just named: it sees images of that size alone."""
+        former, self._named_runs = self._named_runs, self._runs_of_form()
+        for name, path in self._named_runs.items():
+            if path and path != former.get(name):
+                with suppress(LoupeError):
+                    self._set_image_size(Run(Path(path)).spec().image_size)
+
+    def _set_image_size(self, size: int) -> None:
+        """Choose an image size, which is offered from now on."""
+        if self._data_state is not None and size not in self._other_sizes:
+            self._other_sizes.add(size)
+            self._take_folder()
+        self.data.set_values({"image_size": size})
 
     def _take_folder(self) -> None:
         """Offer the splits of the folder and the size that suits its images."""
         if self._info is None:
             return
         table = self._session.table
-        state = (tuple(sorted(set(table.splits))), suggested_size(self._info.image_size, table))
+        suggested = suggested_size(self._info.image_size, table)
+        sizes = tuple(sorted(self._other_sizes))
+        state = (tuple(sorted(set(table.splits))), suggested, sizes)
         if state != self._data_state:
             kept = self.data.changed_values() if self._data_state is not None else {}
             self._data_state = state
-            self.data.set_schema(data_schema(table, state[1]))
+            self.data.set_schema(data_schema(table, suggested, sizes))
             self.data.set_values(kept)
         self._soon.start()
 
@@ -273,8 +407,9 @@ class TrainPanel(QWidget):
             self._info = None
             self._stack.setCurrentIndex(0)
         elif self._info is not None and fresh != self._info:
-            values = self.form.changed_values()
+            values, preset = self.form.changed_values(), self.preset.choices.choice()
             self.choose(fresh.id)
+            self.preset.choices.choose(preset)
             self.form.set_values(values)
 
     def _judge(self) -> None:
@@ -287,6 +422,8 @@ class TrainPanel(QWidget):
         self._images.setText(remark)
         set_tone(self._images, "warning" if warns else "")
         self.name.setPlaceholderText(self._usual_title())
+        self.preset.show_changed(self._info is not None and self._is_changed())
+        self.compare_button.setEnabled(not problem)
         queued = not problem and self._must_wait()
         words = tr("Add to queue") if queued else tr("Start training")
         self.start_button.setText(words)
@@ -331,9 +468,11 @@ class TrainPanel(QWidget):
     def _usual_title(self) -> str:
         if self._info is None:
             return ""
-        changed = list(self.form.changed_values().items()) if self.form.is_valid() else []
+        changed = list(self._changes().items())
         size = self.data.changed_values().get("image_size")
-        return run_title(self._info.text("title", language()), changed, size)
+        own = size is not None and size == self.preset.image_size()
+        title = self._info.text("title", language())
+        return run_title(title, changed, None if own else size, self.preset.words)
 
     def _trained_runs(self) -> list[tuple[str, str]]:
         return [(str(run.path), _title_of(run)) for run in self._session.runs if run.is_trained]

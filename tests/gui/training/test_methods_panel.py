@@ -8,11 +8,13 @@ from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.core.catalog import MethodInfo
-from desktop_app.core.runs import JobState
+from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.gui.training.card import BrokenCard, MethodCard
 from desktop_app.gui.training.data_form import suggested_size
+from desktop_app.gui.training.experimentdialog import ExperimentDialog
 from desktop_app.gui.training.gallery import MethodGallery
 from desktop_app.gui.training.methods import MethodsPanel
+from desktop_app.gui.training.setup import TrainPanel
 from desktop_app.sdk.params import TrainingParams, param, parameter_schema
 from tests.gui.fakes import FakeFolder, FakeSession, table_of
 
@@ -287,3 +289,106 @@ def test_help_opens_the_page_of_the_method(panel: MethodsPanel, qtbot: QtBot) ->
     window.close()
     panel.choose("ae")
     assert not panel.setup._help.isVisible()
+
+
+PRESETS = [
+    {"name": "28 px", "values": {"beta": 4.0}, "summary": "Digits.", "image_size": 28},
+    {"name": "72 px", "values": {"epochs": 7}, "summary": "Photographs.", "image_size": 72},
+]
+EXPERIMENT = {
+    "name": "Beta",
+    "summary": "How much order does the code need?",
+    "variants": {"beta 1": {"beta": 1.0}, "beta 9": {"beta": 9.0}},
+}
+LATENT_SCHEMA = [*SCHEMA, {**SCHEMA[0], "name": "encoder", "kind": "run", "default": ""}]
+LADEN = MethodInfo(
+    "laden",
+    "Laden",
+    parameters=LATENT_SCHEMA,
+    presets=PRESETS,
+    experiments=[EXPERIMENT],
+    translations={"zh_CN": {"preset.28 px": "数字"}},
+)
+
+
+@pytest.fixture
+def laden(panel: MethodsPanel, session: FakeSession) -> TrainPanel:
+    """The form of a method with presets, an experiment and a parameter that names a run."""
+    session.set_catalog([LADEN, CATALOG[2]])
+    open_folder(session)
+    panel.choose("laden")
+    return panel.setup
+
+
+def choose_preset(setup: TrainPanel, name: str) -> None:
+    setup.preset.choices.choose(name)
+    setup.preset.choices.chosen.emit(name)
+
+
+def test_a_preset_fills_in_parameters_and_image_size(laden: TrainPanel) -> None:
+    laden.form.set_values({"epochs": 3})
+    choose_preset(laden, "28 px")
+
+    assert laden.form.changed_values() == {"beta": 4.0}
+    assert laden.data.values()["image_size"] == 28
+    assert laden.preset._caption.text() == "Digits."
+    assert not laden.preset._mark.isVisible()
+    assert laden.name.placeholderText() == "Laden · 28 px"
+    choose_preset(laden, "72 px")
+    assert laden.data.values()["image_size"] == 72, "a size that is not among the usual ones"
+    assert laden.form.changed_values() == {"epochs": 7}
+
+
+def test_a_preset_that_was_edited_says_so_and_can_be_chosen_again(laden: TrainPanel) -> None:
+    choose_preset(laden, "28 px")
+    laden.form.set_values({"beta": 5.0})
+    laden._judge()
+
+    assert laden.preset._mark.isVisible()
+    assert laden.name.placeholderText() == "Laden · 28 px · beta 5"
+    choose_preset(laden, "28 px")
+    assert not laden.preset._mark.isVisible()
+    choose_preset(laden, "defaults")
+    assert laden.form.changed_values() == {}
+    assert laden.data.values()["image_size"] == 64
+
+
+def test_a_method_without_presets_and_experiments_offers_none(
+    panel: MethodsPanel, laden: TrainPanel
+) -> None:
+    assert laden.preset.isVisible()
+    assert laden.compare_button.isVisible()
+    panel.choose("ae")
+    assert not laden.preset.isVisible()
+    assert not laden.compare_button.isVisible()
+
+
+def test_an_experiment_queues_a_run_for_every_variant(
+    laden: TrainPanel, session: FakeSession
+) -> None:
+    assert laden.compare_button.text() == "Compare beta…"
+    laden.compare_button.click()
+    dialog = laden.findChild(ExperimentDialog)
+    assert isinstance(dialog, ExperimentDialog)
+    assert dialog.start_button.text() == "Queue 2 runs"
+    dialog.start_button.click()
+
+    specs = [job.run.spec() for job in session.jobs.jobs]
+    assert [spec.title for spec in specs] == ["Laden · beta 1", "Laden · beta 9"]
+    assert [spec.params["beta"] for spec in specs] == [1.0, 9.0]
+    assert len({spec.experiment for spec in specs}) == 1
+    assert specs[0].experiment.startswith("Beta")
+    assert session.run is not None
+    assert session.run.path == session.jobs.jobs[0].run.path
+
+
+def test_a_run_that_is_named_gives_its_image_size(laden: TrainPanel, tmp_path: Path) -> None:
+    spec = JobSpec(folder="/images", method="ae", image_size=40)
+    run = Run.create(tmp_path / "encoder", spec)
+    laden.form.row("encoder").editor.set_value(str(run.path))
+    laden.form.row("encoder").editor.edited.emit()
+    assert laden.data.values()["image_size"] == 40
+
+    laden.data.set_values({"image_size": 96})
+    laden.form.row("epochs").editor.edited.emit()
+    assert laden.data.values()["image_size"] == 96, "what was chosen afterwards stays"

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop_app.core.eventlog import EventLog
+from desktop_app.core.experiments import experiment_specs
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.viewfiles import write_views
 from desktop_app.gui.training.panel import TrainingPanel
@@ -302,7 +303,7 @@ def test_the_methods_own_pictures_appear_when_it_is_done(
     )
     job.set_state(JobState.FINISHED)
     assert panel.tabs.isTabVisible(1)
-    qtbot.waitUntil(lambda: panel._pictures.count() == 3)  # two frames and the stretch
+    qtbot.waitUntil(lambda: list(panel.pictures.frames) == ["Scree", "T"])
 
 
 def test_all_values_are_written_as_a_table(
@@ -350,3 +351,35 @@ def test_the_details_are_enough_to_do_it_again(panel: TrainingPanel, job: FakeJo
     assert rows["Started"] == time.strftime("%H:%M", time.localtime(SPEC.created)) or ":" in str(
         rows["Started"]
     )
+
+
+def test_an_experiment_is_told_with_every_run_of_it_and_compared_when_two_are_done(
+    panel: TrainingPanel, session: FakeSession, tmp_path: Path, qtbot: QtBot
+) -> None:
+    specs = experiment_specs(SPEC, "Depth", {"1 layer": {}, "2 layers": {}, "3 layers": {}})
+    runs = [Run.create(tmp_path / str(place), spec) for place, spec in enumerate(specs)]
+    session.runs = runs
+    runs[0].method_path.mkdir()
+    session.open_run(runs[2])
+    assert "1 of 3 runs are done: 1 layer ✓, 2 layers, 3 layers" in (
+        panel.experiment.accessibleName()
+    )
+    assert not panel.experiment.buttons[0].isEnabled()
+
+    runs[1].method_path.mkdir()
+    session.refresh_runs()
+    qtbot.waitUntil(lambda: panel.experiment.buttons[0].isEnabled())
+    with qtbot.waitSignal(panel.compare_maps_wanted) as wanted:
+        panel.experiment.buttons[0].click()
+    assert [run.path for run in wanted.args[0]] == [run.path for run in runs[:2]]
+
+    panel.experiment.buttons[1].click()
+    assert panel.curves.tools.compared() == [str(run.path) for run in runs[:2]]
+    panel.experiment.buttons[2].click()
+    session.open_run(runs[0])
+    assert not panel.experiment.isVisible()
+
+
+def test_a_run_of_no_experiment_has_no_card(panel: TrainingPanel, job: FakeJob) -> None:
+    assert job.run.spec().experiment == ""
+    assert not panel.experiment.isVisible()
