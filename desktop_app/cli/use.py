@@ -76,15 +76,15 @@ def embed(options: argparse.Namespace) -> int:
 
 def cluster(options: argparse.Namespace) -> int:
     """Write `path,label,cluster` of every image; copy the images into folders when wanted."""
-    _require_file(options.out)
+    require_file(options.out)
     folder, target = options.folder, options.copy_to
     if target is not None and lies_within(target, folder):
         raise InvalidInput(
             f"--copy-to '{target}' lies in the folder of the images, to which nothing is ever "
             "written: name a folder elsewhere."
         )
-    with _applied(options, {"clusters"}, Clusters, "find clusters") as (table, result):
-        clusters = _array(result, "clusters").tolist()
+    with applied(options, {"clusters"}, Clusters, "find clusters") as (table, result):
+        clusters = array_of(result, "clusters").tolist()
         with replaced(options.out) as temporary, _text(temporary) as file:
             writer = csv.writer(file)
             writer.writerow(["path", "label", "cluster"])

@@ -337,13 +337,6 @@ class Workbench(QMainWindow):
         if self.session.score_folder() is None:
             self.toasts.show_toast(tr("Open a folder and a trained run first."), "warning")
 
-    def compare_maps(self, runs: list[Run]) -> None:
-        """Show the latent map of the first run, with the curves of the others over its own."""
-        if runs:
-            self.session.open_run(runs[0])
-            self._compare(runs[1:])
-            self.show_view("map")
-
     def show_view(self, name: str) -> None:
         """Bring "gallery", "training", "map" or "inspector" forward."""
         self.pages.setCurrentWidget(self.tabs)
