@@ -146,6 +146,7 @@ def test_blends_help_a_folder_of_31_photographs(shared_data: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.shared
 def test_mnist_is_rebuilt_far_better_than_by_as_many_components(shared_data: Path) -> None:
     method = Autoencoder(AutoencoderParams.parse(Autoencoder.presets[0].values))

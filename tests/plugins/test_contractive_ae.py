@@ -127,6 +127,7 @@ def test_views_show_the_singular_values_of_the_jacobian(form: dict[str, str]) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.shared
 def test_the_code_of_digits_is_twice_as_still_at_hardly_more_error(shared_data: Path) -> None:
     data = ArrayDataset(digits(shared_data, "train")[:10_000])

@@ -69,6 +69,7 @@ def test_a_long_training_has_about_ten_previews() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.shared
 def test_digits_are_repaired_better_than_by_the_best_gaussian(shared_data: Path) -> None:
     preset = DenoisingAutoencoder.presets[0].values

@@ -164,6 +164,7 @@ def _probe(method: Method[SparseParams], folder: Path) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.shared
 @pytest.mark.parametrize("kind", ["kl", "topk"])
 def test_digits_have_sparse_codes_that_tell_as_much_as_dense_ones(

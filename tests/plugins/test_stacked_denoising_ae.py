@@ -203,6 +203,7 @@ def _accuracy(found: np.ndarray, labels: np.ndarray) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.shared
 def test_digits_form_clusters_far_better_than_pixels_do(shared_data: Path) -> None:
     pixels = digits(shared_data, "train")[:20_000]

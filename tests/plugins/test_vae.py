@@ -172,6 +172,7 @@ def test_samples_depend_on_their_seed_alone() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.shared
 def test_mnist_costs_less_than_110_nats_after_five_epochs(shared_data: Path) -> None:
     params = VAEParams.parse({**VAE.presets[0].values, "epochs": 5})
