@@ -96,7 +96,8 @@ class MapMethod(RepresentedMethod[P]):
     def optimise(self) -> Events:
         """Set `positions` from `anchor` at the beginning, then move them, telling by `tell`.
 
-        Goes on from `positions`, `kept` and `iteration`, wherever these are.
+        Goes on from `positions`, `kept` and `iteration`, wherever these are; a complete map that is
+        worked on for longer has iterations behind it, and nothing but `let_go` left in `kept`.
         """
 
     @abstractmethod
@@ -119,6 +120,8 @@ class MapMethod(RepresentedMethod[P]):
         """Begin where the former map or the principal components are, and optimise."""
         if len(self.anchor) == 0:
             yield from self._begin()
+        if self.iteration < self.iterations:
+            self.quality.pop("map", None)  # of a complete map that is to be worked on for longer
         if "map" not in self.quality:
             yield from self.optimise()
 

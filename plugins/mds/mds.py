@@ -133,7 +133,9 @@ class MDS(MapMethod[MDSParams]):
         """Find the classical map, then lower its stress."""
         rows, others = self.landmarks, self.others
         wished = self._distances(self.vectors[rows], self.vectors[rows])  # (n, n)
-        if "moved" not in self.kept:
+        if "moved" not in self.kept and self.iteration > 0:
+            self.kept["moved"] = guttman(self.positions[rows], wished)[0]
+        elif "moved" not in self.kept:
             yield TrivialValue("stress", 1.0, "all images in one place", stays=None)
             self._lay_out(wished)
         if self.iterations == 0:

@@ -140,9 +140,10 @@ class TSNE(MapMethod[TSNEParams]):
         P = joint_probabilities(self.kept["neighbours"], self.kept["distances"], self.perplexity)
         if self.iteration == 0:
             self.positions = self._start()
+            yield TrivialValue("kl", uniform_divergence(P), "all images in one place", stays=None)
+        if "update" not in self.kept:
             self.kept["update"] = np.zeros_like(self.positions)
             self.kept["gains"] = np.ones_like(self.positions)
-            yield TrivialValue("kl", uniform_divergence(P), "all images in one place", stays=None)
         attraction, scale = P, 1.0
         while self.iteration < self.iterations:
             self.iteration += 1

@@ -7,8 +7,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.events import Metrics
+from desktop_app.sdk.testing.trial import through_disk
 from plugins.mds.mds import MDS, MDSParams, classical_map, fitting_size, guttman
-from tests.plugins.pictures import shaded, small_digits
+from tests.plugins.pictures import last_metrics, shaded, small_digits
 
 
 @pytest.mark.parametrize("count", [30, 1200])
@@ -153,6 +154,21 @@ def test_a_former_map_is_refined() -> None:
     ]
 
     assert stresses[0] == pytest.approx(former.losses["stress"], rel=0.05)
+
+
+def test_a_complete_map_can_be_worked_on_for_longer() -> None:
+    data, _ = small_digits(60)
+    method = MDS(MDSParams(refine=20))
+    list(method.fit(data))
+    longer = MDS(MDSParams(refine=30))
+    longer.restore(through_disk(method.state()))
+    np.testing.assert_array_equal(longer.embed(), method.embed())
+
+    last = last_metrics(longer.fit(data))
+
+    assert (last.epoch, last.progress) == (30, 1)
+    assert not np.array_equal(longer.embed(), method.embed())
+    assert longer.quality["map"].trustworthiness > longer.quality["PCA"].trustworthiness - 0.05
 
 
 def test_equal_images_do_no_harm() -> None:

@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.events import Metrics, Note
-from desktop_app.sdk.testing.trial import told
+from desktop_app.sdk.testing.trial import through_disk, told
 from plugins.tsne.tsne import TSNE, TSNEParams, joint_probabilities, uniform_divergence
 from tests.plugins.pictures import last_metrics, shaded, small_digits
 
@@ -90,6 +90,21 @@ def test_the_perplexity_fits_few_images() -> None:
     assert method.perplexity == 3
     assert any("perplexity is 3.0 at most" in e.text for e in events if isinstance(e, Note))
     assert ("perplexity", 3.0, "") in method.views()[0].rows  # type: ignore[union-attr]
+
+
+def test_a_complete_map_can_be_worked_on_for_longer() -> None:
+    data, _ = small_digits(60)
+    method = TSNE(TSNEParams(iterations=20, early=10))
+    list(method.fit(data))
+    longer = TSNE(TSNEParams(iterations=30, early=10))
+    longer.restore(through_disk(method.state()))
+    np.testing.assert_array_equal(longer.embed(), method.embed())
+
+    last = last_metrics(longer.fit(data))
+
+    assert (last.epoch, last.progress) == (30, 1)
+    assert not np.array_equal(longer.embed(), method.embed())
+    assert longer.quality["map"].trustworthiness > longer.quality["PCA"].trustworthiness - 0.05
 
 
 def test_three_dimensions_and_equal_images() -> None:

@@ -10,8 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.events import Metrics, TrivialValue
+from desktop_app.sdk.testing.trial import through_disk
 from plugins.umap.umap import UMAP, UMAPParams, falling_curve, fuzzy_graph, memberships
-from tests.plugins.pictures import small_digits
+from tests.plugins.pictures import last_metrics, small_digits
 
 
 def test_the_curve_has_the_constants_of_the_paper() -> None:
@@ -111,6 +112,21 @@ def test_separate_groups_are_far_from_each_other() -> None:
     widest = np.linalg.norm(places - centres[:, None], axis=2).max()
     between = cdist(centres, centres)[np.triu_indices(4, 1)].min()
     assert between > 1.5 * widest
+
+
+def test_a_complete_map_can_be_worked_on_for_longer() -> None:
+    data, _ = small_digits(60)
+    method = UMAP(UMAPParams(epochs=20))
+    list(method.fit(data))
+    longer = UMAP(UMAPParams(epochs=30))
+    longer.restore(through_disk(method.state()))
+    np.testing.assert_array_equal(longer.embed(), method.embed())
+
+    last = last_metrics(longer.fit(data))
+
+    assert (last.epoch, last.progress) == (30, 1)
+    assert not np.array_equal(longer.embed(), method.embed())
+    assert longer.quality["map"].trustworthiness > longer.quality["PCA"].trustworthiness - 0.05
 
 
 def test_equal_images_do_no_harm() -> None:
