@@ -38,6 +38,7 @@ from desktop_app.gui.widgets import ElidedLabel, EmptyState
 
 _MEGABYTES = 96  # of thumbnails
 _KEEP_MILLISECONDS = 600  # after the last change of the layout
+_OF_COLOURS = ("colour", "colour_map", "dimension")  # parts of a layout that recolour the map
 _LETTERS = {
     Qt.Key.Key_V: "cursor",
     Qt.Key.Key_L: "lasso",
@@ -62,9 +63,11 @@ class LatentPanel(QWidget):
         self._job: Job | None = None
         self._decoding = False  # a drag with the decoding tool
         self._compared: list[Path] = []
+        self._neighbours: tuple[int, NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
         self._folder = session.folder
         self.colouring: Colouring | None = None
         self.state = MapState(session, self)
+        self._layout = self.state.layout  # as it is shown
         self._thumbnails = ThumbnailLoader(session.thumbnails, megabytes=_MEGABYTES)
         self.destroyed.connect(self._thumbnails.close)
         self.view = MapView(session, self.state, self._thumbnails)
@@ -397,11 +400,17 @@ class LatentPanel(QWidget):
     # layout
 
     def _take_layout(self) -> None:
-        layout = self.state.layout
-        self.view.set_tool(layout.tool)
-        self.view.show_pictures(layout.pictures)
-        self._colour()
-        self._show_neighbours(*self._neighbours)
+        """Follow what of the layout is new: a camera alone costs nothing."""
+        before, layout = self._layout, self.state.layout
+        self._layout = layout
+        if layout.tool != before.tool:
+            self.view.set_tool(layout.tool)
+        if layout.pictures != before.pictures:
+            self.view.show_pictures(layout.pictures)
+        if layout.lines != before.lines:
+            self._show_neighbours(*self._neighbours)
+        if any(getattr(layout, name) != getattr(before, name) for name in _OF_COLOURS):
+            self._colour()
         self._keeping.start()
 
     def _recall(self) -> None:
@@ -435,8 +444,6 @@ class LatentPanel(QWidget):
         self._take_camera()
 
     # pointing and choosing
-
-    _neighbours: tuple[int, NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
 
     def _show_neighbours(self, row: int, rows: NDArray[np.int64]) -> None:
         """Draw lines to the true neighbours, on every map."""

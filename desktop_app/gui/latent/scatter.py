@@ -198,8 +198,10 @@ class PointCanvas(pg.PlotWidget):  # type: ignore[misc]
 
     def set_selection(self, mask: NDArray[np.bool_]) -> None:
         """Highlight the rows (n,) that are True and fade the others; none True fades nothing."""
-        self._selected = mask[self._columns.rows]
-        self._redraw()
+        selected = mask[self._columns.rows]
+        if not np.array_equal(selected, self._selected):
+            self._selected = selected
+            self._redraw()
 
     def set_current(self, row: int) -> None:
         """Ring one row, -1 for none."""

@@ -408,6 +408,14 @@ def test_a_layout_that_was_just_chosen_is_kept_when_the_window_closes(
     assert kept_layout(session, session.run).colour == "split"
 
 
+def test_a_camera_recolours_nothing(panel: LatentPanel) -> None:
+    before = panel.colouring
+    panel.state.choose(camera=(0.0, 0.0, 1.0, 1.0))
+    assert panel.colouring is before
+    panel.state.choose(colour="split")
+    assert panel.colouring is not before
+
+
 # groups
 
 
