@@ -87,7 +87,7 @@ class SparseParams(NetworkParams):
         0.05, low=0.001, high=0.5, scale="log", help="kl: mean activation of every unit, rho."
     )
     weight: float = param(
-        0.06,
+        0.1,
         low=0.0,
         high=100.0,
         help="kl, l1: weight of the penalty beside the share of variance that is not rebuilt.",

@@ -240,18 +240,24 @@ class StackedDenoisingAutoencoder(AutoencodingMethod[StackedParams]):
                 return
             yield told
 
+    def layers(self) -> list[tuple[nn.Module, nn.Module]]:
+        """Return each layer of the encoder, from the image on, and the one that mirrors it."""
+        encoders = [*self.encoder.hidden, self.encoder.head]
+        decoders = [self.decoder.last, *reversed([*self.decoder.hidden])]
+        return list(zip(encoders, decoders, strict=True))
+
     def layer_loss(self, images: Tensor, layer: int) -> Tensor:
         """Return the share of the variance of a layer's inputs that the layer does not rebuild.
 
         Its inputs are the outputs of the layers below, or the images; `layer` counts from 0.
         """
-        encoders = [*self.encoder.hidden, self.encoder.head]
-        decoders = [self.decoder.last, *reversed([*self.decoder.hidden])]
+        layers = self.layers()
         with torch.no_grad():
             h = self.encoder.deviation(images)  # (N, F), of the layers below
-            for below in encoders[:layer]:
+            for below, _ in layers[:layer]:
                 h = below(h)
-        drawn = decoders[layer](encoders[layer](masked(h, self.params.corruption)))
+        up, down = layers[layer]
+        drawn = down(up(masked(h, self.params.corruption)))
         if layer == 0:
             rebuilt = self.decoder.logits(drawn).sigmoid()
             return F.mse_loss(rebuilt, images) / self.encoder.spread**2
@@ -274,7 +280,7 @@ class StackedDenoisingAutoencoder(AutoencodingMethod[StackedParams]):
 
     def phases(self, total: int) -> list["Phase"]:
         """Return the phases of a training of so many steps, in their order."""
-        layers = len(self.encoder.hidden) + 1
+        layers = len(self.layers())
         sharpening = round(self.params.embedding * total)
         together = total - sharpening
         ends = [
@@ -295,9 +301,7 @@ class StackedDenoisingAutoencoder(AutoencodingMethod[StackedParams]):
         networks: list[nn.Module] = [self.encoder, self.decoder]
         parts: list[nn.Parameter] = []
         if phase.task == "layer":
-            encoders = [*self.encoder.hidden, self.encoder.head]
-            decoders = [self.decoder.last, *reversed([*self.decoder.hidden])]
-            networks = [encoders[phase.layer], decoders[phase.layer]]
+            networks = [*self.layers()[phase.layer]]
         elif phase.task == "clusters":
             parts = [self.centres]
         parts += [weight for network in networks for weight in network.parameters()]
@@ -351,7 +355,7 @@ class StackedDenoisingAutoencoder(AutoencodingMethod[StackedParams]):
 
     def _trivial_values(self) -> Iterator[TrivialValue]:
         """Tell what the mean reaches, in every phase."""
-        for layer in range(len(self.encoder.hidden) + 1):
+        for layer in range(len(self.layers())):
             yield TrivialValue(f"layer_{layer + 1}", 1.0, "mean of its inputs")
         yield TrivialValue("mse", float(self.encoder.spread) ** 2, "mean image")
 
