@@ -11,6 +11,7 @@ from desktop_app.sdk.data import ArrayDataset, Pixels, as_images
 from desktop_app.sdk.events import Metrics, Note, Preview, TrivialValue
 from desktop_app.sdk.views import Curve, ImageGrid, Table
 from plugins.rbm.rbm import RBM, RBMParams
+from tests.plugins.conftest import Bar
 from tests.plugins.pictures import (
     digit_labels,
     digits,
@@ -180,7 +181,7 @@ def test_views_and_previews_show_filters_chains_and_distributions() -> None:
 
 @pytest.mark.slow
 @pytest.mark.shared
-def test_mnist_features_and_likelihood_beat_pixels(shared_data: Path) -> None:
+def test_mnist_features_and_likelihood_beat_pixels(shared_data: Path, bar: Bar) -> None:
     params = {**RBM.presets[0].values, "epochs": 10, "ais_chains": 100, "ais_steps": 2000}
     method = RBM(RBMParams.parse(params))
     train, test = digits(shared_data, "train"), digits(shared_data, "t10k")
@@ -192,7 +193,7 @@ def test_mnist_features_and_likelihood_beat_pixels(shared_data: Path) -> None:
         method.encode(as_images(test)),
         digit_labels(shared_data, "t10k"),
     )
-    print(f"linear probe {accuracy:.4f}, {dict(last.values)}")
-    assert accuracy >= 0.96
-    assert last.values["log_likelihood_held_out"] > -206.0
-    assert abs(last.values["free_energy_gap"]) < 5
+    bar("rbm", "MNIST linear probe (pixels)", accuracy, above=0.96, trivial=0.924)
+    nats = last.values["log_likelihood_held_out"]
+    bar("rbm", "MNIST log-likelihood, nats (base rate)", nats, above=-206.0, trivial=-206.0)
+    bar("rbm", "MNIST free-energy gap", abs(last.values["free_energy_gap"]), below=5)

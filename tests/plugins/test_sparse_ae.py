@@ -21,6 +21,7 @@ from plugins.sparse_ae.sparse_ae import (
     sparseness,
     strongest,
 )
+from tests.plugins.conftest import Bar
 from tests.plugins.pictures import digits, labels_of_digits, last_metrics, shaded
 
 QUICK = {"epochs": 1, "least_steps": 2, "code_size": 40, "active": 3, "nodes": 16}
@@ -168,7 +169,7 @@ def _probe(method: Method[SparseParams], folder: Path) -> float:
 @pytest.mark.shared
 @pytest.mark.parametrize("kind", ["kl", "topk"])
 def test_digits_have_sparse_codes_that_tell_as_much_as_dense_ones(
-    shared_data: Path, kind: str
+    shared_data: Path, kind: str, bar: Bar
 ) -> None:
     data = ArrayDataset(digits(shared_data, "train")[:10_000])
     method = SparseAutoencoder(SparseParams(sparsity=kind, code_size=512, epochs=10))
@@ -179,11 +180,11 @@ def test_digits_have_sparse_codes_that_tell_as_much_as_dense_ones(
     last_metrics(dense.fit(data))
 
     codes = method.encode(data.images(slice(0, 5000)))
-    accuracies = _probe(method, shared_data), _probe(dense, shared_data)
-    print(kind, values, "probes", accuracies, "mean", codes.mean())
+    sparse_probe, dense_probe = _probe(method, shared_data), _probe(dense, shared_data)
     if kind == "kl":
         assert codes.mean() == pytest.approx(0.05, rel=0.2)
     else:
         assert (codes > 0).sum(axis=1).mean() == pytest.approx(25, rel=0.2)
-    assert values["dead_units"] < 0.2
-    assert accuracies[0] >= accuracies[1]
+    bar(f"sparse_ae {kind}", "dead units", values["dead_units"], below=0.2)
+    measure = "MNIST linear probe (dense)"
+    bar(f"sparse_ae {kind}", measure, sparse_probe, above=dense_probe, trivial=dense_probe)
