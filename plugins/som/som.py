@@ -66,7 +66,7 @@ class SOMParams(RepresentationParams):
         help="Rows and columns S of the map; 0 takes as many as make 5 sqrt(N) cells.",
     )
     passes: int = param(
-        40, low=2, high=10_000, scale="log", unit="passes", help="Passes over the images."
+        25, low=2, high=10_000, scale="log", unit="passes", help="Passes over the images."
     )
     last_radius: float = param(
         1.0,
@@ -270,7 +270,9 @@ class SOM(RepresentedMethod[SOMParams]):
             ward = AgglomerativeClustering(
                 groups, connectivity=grid_to_graph(self.side, self.side), linkage="ward"
             )
-            self.regions = ward.fit_predict(self.prototypes).astype(np.int64)
+            found = ward.fit_predict(self.prototypes)
+            sizes = np.bincount(found, weights=self._hits, minlength=groups)
+            self.regions = np.argsort(np.argsort(-sizes, kind="stable"))[found].astype(np.int64)
 
     def _best(self, images: Images) -> tuple[Tensor, Tensor]:
         """Return the best unit (N,) and the vector (N, D) of images."""
