@@ -29,6 +29,7 @@ from desktop_app.core.reports import (
     write_report,
 )
 from desktop_app.core.runs import JobSpec, JobState, Run
+from desktop_app.core.runstory import training_sentences
 from desktop_app.core.scoring import Evaluation, evaluate, truth_from_labels
 from desktop_app.core.table import ImageTable
 from desktop_app.sdk.errors import InvalidInput, UnreadableImage
@@ -159,7 +160,8 @@ def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _summary(request: ReportRequest) -> RunSummary:
     run = request.result.run
     spec, data = run.spec(), run.data()
-    states = [event for event in run.events() if event["type"] == "state"]
+    events = run.events()
+    states = [event for event in events if event["type"] == "state"]
     none: dict[str, Any] = {"time": spec.created, "elapsed": 0.0, "state": ""}
     last = states[-1] if states else none
     return RunSummary(
@@ -173,7 +175,7 @@ def _summary(request: ReportRequest) -> RunSummary:
         finished=float(last["time"]),
         settings=_settings(spec),
         versions=_versions(),
-        remarks=_remarks(request, run, str(last["state"])),
+        remarks=[*_remarks(request, run, str(last["state"])), *training_sentences(events)],
     )
 
 

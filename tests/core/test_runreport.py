@@ -43,6 +43,7 @@ def test_the_report_holds_measures_pictures_and_the_command(
     assert "marked truth" in text
     assert "loupe train" in text
     assert "AUROC" in text
+    assert "without learning (mean image) it is" in text
     assert "train/good" not in text  # measured on the test images
 
 
