@@ -29,8 +29,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from desktop_app.sdk.data import Array, Dataset
+from desktop_app.sdk.errors import InvalidInput
+from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.networks import image_statistics
+from desktop_app.toolbox.training import Step
 
 Kind = Literal["binary", "gaussian"]
 
@@ -45,10 +48,65 @@ _EXTREME = 0.1
 _EXTREME_SHARE = 0.7
 """... the share of values within it, from which on images count as binary."""
 _LEAST_SCALE = 0.5 / 255
+_FIRST_MOMENTUM, _FIRST_SHARE = 0.5, 0.2
+"""Momentum, and the share of the training in which it is used (Hinton, 2010, section 9)."""
+_FULL_RATE_SHARE = 0.6
+"""Share of the training with the full learning rate."""
+_GAUSSIAN_RATE = 0.2
+"""Part of the learning rate that Gaussian units bear: nothing bounds what they draw."""
+_DEAD = 0.01
+"""Mean activation below which, or above 1 minus which, a hidden unit says nothing."""
 _TEMPERATURES = ((0.0, 0.04, 0.32, 1.0), (0.0, 0.5, 0.9, 1.0))
 """Share of the steps, and the inverse temperature there (Salakhutdinov & Murray, section 5)."""
 _BETWEEN = 250
 """Annealing steps from one sign of life to the next."""
+
+
+class MachineParams(TrainingParams):
+    """How machines are trained."""
+
+    batch_size: int = param(
+        100, low=1, high=65_536, unit="images", scale="log", help="Images per update."
+    )
+    learning_rate: float = param(
+        0.05,
+        low=1e-8,
+        high=10.0,
+        scale="log",
+        help="Step size for binary units; Gaussian ones take a fifth of it.",
+    )
+    visible: Literal["auto", "binary", "gaussian"] = param(
+        "auto",
+        help="Binary for nearly black and white images, Gaussian for photographs; auto looks.",
+    )
+    gibbs_steps: int = param(1, low=1, high=100, scale="log", help="Gibbs steps k per update.")
+    momentum: float = param(
+        0.9, low=0.0, high=0.999, help="Momentum of the updates, after a first fifth with 0.5."
+    )
+    final_rate: float = param(
+        0.2, low=0.0, high=1.0, help="Factor on the learning rate in the last two fifths."
+    )
+    weight_decay: float = param(
+        1e-5, low=0.0, high=0.1, advanced=True, help="l2 penalty on the weights."
+    )
+    noise: float = param(
+        1.0,
+        low=0.05,
+        high=2.0,
+        unit="spreads",
+        advanced=True,
+        help="Standard deviation that Gaussian units assume, as a share of that of the images.",
+    )
+    particles: int = param(
+        64, low=1, high=4096, scale="log", advanced=True, help="Gibbs chains that never end."
+    )
+    held_out: float = param(
+        0.05,
+        low=0.0,
+        high=0.5,
+        unit="of the images",
+        help="Share that is not learned from, to compare with; at most 256 images.",
+    )
 
 
 class BoltzmannMachine(nn.Module):
@@ -120,20 +178,23 @@ class BoltzmannMachine(nn.Module):
         self,
         images: tuple[Tensor, Tensor],
         model: tuple[Tensor, Tensor],
-        *,
-        rate: float,
-        momentum: float,
-        decay: float,
+        params: MachineParams,
+        progress: float,
     ) -> None:
         """Move towards the statistics of images and away from the model's own.
 
         Each is a pair of visible units (N, F) and hidden probabilities (N, D); the numbers N may
-        differ. `decay` is the l2 penalty on the weights.
+        differ. `progress` is the share of the machine's training that is done.
         """
         (x, h), (y, g) = images, model
+        rate = params.learning_rate * (_GAUSSIAN_RATE if self.kind == "gaussian" else 1.0)
+        rate *= 1.0 if progress <= _FULL_RATE_SHARE else params.final_rate
+        momentum = params.momentum
+        if progress <= _FIRST_SHARE:
+            momentum = min(_FIRST_MOMENTUM, momentum)
         self.weights_speed.mul_(momentum).addmm_(x.T, h, alpha=rate / len(x))
         self.weights_speed.addmm_(y.T, g, alpha=-rate / len(y)).add_(
-            self.weights, alpha=-rate * decay
+            self.weights, alpha=-rate * params.weight_decay
         )
         self.visible_bias_speed.mul_(momentum).add_(x.mean(0) - y.mean(0), alpha=rate)
         self.hidden_bias_speed.mul_(momentum).add_(h.mean(0) - g.mean(0), alpha=rate)
@@ -144,6 +205,11 @@ class BoltzmannMachine(nn.Module):
     def start_at(self, mean: Tensor) -> None:
         """Give binary visible units the biases that make them, alone, have this mean (F,)."""
         self.visible_bias.copy_(torch.logit(mean, eps=_MARGIN))
+
+    def alone(self, count: int) -> Tensor:
+        """Return draws (count, F) of the visible units while all hidden ones are off."""
+        off = self.hidden_bias.new_zeros(count, len(self.hidden_bias))
+        return self.drawn(self.visible(off))
 
     def pseudo_likelihood(self, visible: Tensor, draws: int = 16) -> Tensor:
         """Return log pseudo-likelihoods in nats (N,) of binary units (N, F).
@@ -169,6 +235,11 @@ def tossed(chances: Tensor, random: torch.Generator | None = None) -> Tensor:
     return (draws < chances).to(chances.dtype)
 
 
+def dead_share(activity: Tensor) -> float:
+    """Return the share of hidden units that are nearly always off, or on, by mean activation."""
+    return float(((activity < _DEAD) | (activity > 1 - _DEAD)).float().mean())
+
+
 class ImageUnits(nn.Module):
     """What visible units see of images: intensities as chances, or deviations from the mean image.
 
@@ -184,16 +255,19 @@ class ImageUnits(nn.Module):
         self.register_buffer("centre", torch.zeros(sample_shape))
         self.register_buffer("scale", torch.ones(()))
 
-    def fit(self, data: Dataset, kind: Kind, noise: float) -> tuple[Array, float]:
-        """Suit the images; return their mean (C, H, W) and spread.
+    def fit(self, machine: BoltzmannMachine, data: Dataset, params: MachineParams) -> Array:
+        """Suit images and a machine, which has learned nothing, to each other; return their mean.
 
-        `noise` is the standard deviation of Gaussian units as a share of the spread.
+        The machine gets units of a kind, and starts at what each pixel does on its own.
         """
+        machine.kind = suiting(data) if params.visible == "auto" else params.visible
         mean, spread = image_statistics(data)
-        if kind == "gaussian":
+        if machine.kind == "gaussian":
             self.centre.copy_(torch.from_numpy(mean))
-            self.scale.fill_(max(noise * spread, _LEAST_SCALE))
-        return mean, spread
+            self.scale.fill_(max(params.noise * spread, _LEAST_SCALE))
+        else:
+            machine.start_at(torch.from_numpy(mean).flatten())
+        return mean
 
     def of(self, images: Tensor) -> Tensor:
         """Return visible units (N, F) of images (N, C, H, W)."""
@@ -212,6 +286,16 @@ def suiting(data: Dataset) -> Kind:
     return "binary" if float(extreme.mean()) >= _EXTREME_SHARE else "gaussian"
 
 
+def finite(error: float) -> float:
+    """Return a reconstruction error. Raises InvalidInput when it is not finite."""
+    if not math.isfinite(error):
+        raise InvalidInput(
+            f"The reconstruction error became {error}: lower the learning rate, "
+            "or check the images."
+        )
+    return error
+
+
 @dataclass(frozen=True)
 class LogPartition:
     """The logarithm of the normalising constant of a machine, as annealing estimates it."""
@@ -219,6 +303,11 @@ class LogPartition:
     value: float
     error: float
     """One standard error, from the scatter of the chains."""
+
+
+def is_time(step: Step, times: int) -> bool:
+    """Tell whether a step is one of about `times` of the training, or its last."""
+    return step.number % max(1, step.total // times) == 0 or step.number == step.total
 
 
 def annealed_partition(

@@ -27,15 +27,18 @@ from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Event, Events, Note, Preview, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Experiment, Preset
-from desktop_app.sdk.params import TrainingParams, param
+from desktop_app.sdk.params import param
 from desktop_app.sdk.views import HeatMap, ImageGrid, Table, View
 from desktop_app.toolbox.baselines import even_rows, mean_image_entropy
 from desktop_app.toolbox.boltzmann import (
     BoltzmannMachine,
     ImageUnits,
     Kind,
+    MachineParams,
     annealed_partition,
-    suiting,
+    dead_share,
+    finite,
+    is_time,
     tossed,
 )
 from desktop_app.toolbox.boltzmann_views import (
@@ -49,16 +52,8 @@ from desktop_app.toolbox.networks import image_statistics
 from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError
 from desktop_app.toolbox.running import RunningMean
 from desktop_app.toolbox.torch_method import TorchMethod
-from desktop_app.toolbox.training import Step, to_device
+from desktop_app.toolbox.training import to_device
 
-_FIRST_MOMENTUM, _FIRST_SHARE = 0.5, 0.2
-"""Momentum, and the share of the training in which it is used (Hinton, 2010, section 9)."""
-_FULL_RATE_SHARE = 0.6
-"""Share of the training with the full learning rate."""
-_GAUSSIAN_RATE = 0.2
-"""Part of the learning rate that Gaussian units bear: nothing bounds what they draw."""
-_DEAD = 0.01
-"""Mean activation below which, or above 1 minus which, a hidden unit says nothing."""
 _MOST_COMPARED = 256
 """Images on either side of the free-energy gap."""
 _MEASURES, _SHEETS = 100, 20
@@ -69,56 +64,14 @@ _SAMPLE_STEPS = 50
 _FILL_STEPS = 50
 
 
-class RBMParams(TrainingParams):
+class RBMParams(MachineParams):
     """The units, how they are trained, and what is measured."""
 
-    batch_size: int = param(
-        100, low=1, high=65_536, unit="images", scale="log", help="Images per update."
-    )
-    learning_rate: float = param(
-        0.05,
-        low=1e-8,
-        high=10.0,
-        scale="log",
-        help="Step size for binary units; Gaussian ones take a fifth of it.",
-    )
     hidden: int = param(512, low=1, high=16_384, scale="log", help="Hidden units D.")
-    visible: Literal["auto", "binary", "gaussian"] = param(
-        "auto",
-        help="Binary for nearly black and white images, Gaussian for photographs; auto looks.",
-    )
     training: Literal["cd", "pcd"] = param(
         "cd",
         help="Gibbs chains begin at the images of each batch (cd: better features) or go on from "
         "batch to batch (pcd: better samples).",
-    )
-    gibbs_steps: int = param(1, low=1, high=100, scale="log", help="Gibbs steps k per update.")
-    momentum: float = param(
-        0.9, low=0.0, high=0.999, help="Momentum of the updates, after a first fifth with 0.5."
-    )
-    final_rate: float = param(
-        0.2, low=0.0, high=1.0, help="Factor on the learning rate in the last two fifths."
-    )
-    weight_decay: float = param(
-        1e-5, low=0.0, high=0.1, advanced=True, help="l2 penalty on the weights."
-    )
-    noise: float = param(
-        1.0,
-        low=0.05,
-        high=2.0,
-        unit="spreads",
-        advanced=True,
-        help="Standard deviation that Gaussian units assume, as a share of that of the images.",
-    )
-    particles: int = param(
-        64, low=1, high=4096, scale="log", advanced=True, help="Gibbs chains that never end."
-    )
-    held_out: float = param(
-        0.05,
-        low=0.0,
-        high=0.5,
-        unit="of the images",
-        help="Share that is not learned from, to watch for overfitting; at most 256 images.",
     )
     ais_chains: int = param(
         0,
@@ -231,14 +184,13 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
             machine.learn(
                 (x, h),
                 (y, machine.hidden(y)),
-                rate=self._rate(step.progress),
-                momentum=self._momentum(step.progress),
-                decay=self.params.weight_decay,
+                self.params,
+                step.progress,
             )
             values = self._observed(x, h, rebuilt)
-            if _is_time(step, _MEASURES):
+            if is_time(step, _MEASURES):
                 values |= self._measured(*compared)
-            if _is_time(step, _SHEETS):
+            if is_time(step, _SHEETS):
                 yield from self._sheets()
             if step.number == step.total and self.params.ais_chains:
                 values |= yield from self._log_likelihood(mean, *compared)
@@ -325,7 +277,7 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
 
     def extra_state(self) -> dict[str, Any]:
         """Return the kind of visible units and the likelihood, if it was estimated."""
-        return {"kind": self._kind, "likelihood": self._likelihood}
+        return {"kind": self.machine.kind, "likelihood": self._likelihood}
 
     def restore_extra(self, values: dict[str, Any]) -> None:
         """Take back what `extra_state` returned."""
@@ -333,17 +285,10 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
         self._likelihood = [float(value) for value in values["likelihood"]]
 
     def _suit(self, data: Dataset) -> None:
-        """Choose the kind of visible units, and start at what each pixel does on its own."""
-        wish = self.params.visible
-        self._kind = self.machine.kind = suiting(data) if wish == "auto" else wish
-        mean, _ = self.units.fit(data, self._kind, self.params.noise)
+        """Start at what each pixel does on its own, the chains too."""
+        mean = self.units.fit(self.machine, data, self.params)
         self.usual.centre.copy_(torch.from_numpy(mean))
-        if self._kind == "binary":
-            self.machine.start_at(torch.from_numpy(mean).flatten().to(self.device))
-        alone = self.machine.visible(
-            self.particles.new_zeros(len(self.particles), 1).expand(-1, self.params.hidden)
-        )
-        self.particles.copy_(self.machine.drawn(alone))
+        self.particles.copy_(self.machine.alone(len(self.particles)))
 
     def _of_the_model(self, hidden: Tensor) -> Tensor:
         """Return visible units (N or M, F) that the model draws, given p(h|x) of the batch."""
@@ -353,37 +298,15 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
         self.particles.copy_(self.machine.gibbs(self.particles, steps)[0])
         return self.particles
 
-    def _rate(self, progress: float) -> float:
-        factor = 1.0 if progress <= _FULL_RATE_SHARE else self.params.final_rate
-        return (
-            self.params.learning_rate
-            * factor
-            * (_GAUSSIAN_RATE if self._kind == "gaussian" else 1.0)
-        )
-
-    def _momentum(self, progress: float) -> float:
-        return (
-            min(_FIRST_MOMENTUM, self.params.momentum)
-            if progress <= _FIRST_SHARE
-            else (self.params.momentum)
-        )
-
     def _observed(self, x: Tensor, h: Tensor, rebuilt: Tensor) -> dict[str, float]:
         """Remember a batch; return its error per value of the images, and how active units are."""
-        error = float((self.units.scale * (x - rebuilt)).square().mean())
-        if not math.isfinite(error):
-            raise InvalidInput(
-                f"The reconstruction error became {error}: lower the learning rate, or check the "
-                "images."
-            )
+        error = finite(float((self.units.scale * (x - rebuilt)).square().mean()))
         self.activity.observe(h.mean(dim=0))
         self.usual.observe(self.units.images(x), self.units.images(rebuilt))
-        activity = self.activity.value
-        dead = (activity < _DEAD) | (activity > 1 - _DEAD)
         return {
             "reconstruction": error,
             "mean_activation": float(h.mean()),
-            "dead_units": float(dead.float().mean()),
+            "dead_units": dead_share(self.activity.value),
         }
 
     def _compared(self, learned: SomeRows, apart: SomeRows) -> tuple[Tensor, Tensor]:
@@ -397,7 +320,7 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
     def _measured(self, seen: Tensor, unseen: Tensor) -> dict[str, float]:
         """Return pseudo-likelihood in nats, and how much more energy images have that are new."""
         values = {}
-        if self._kind == "binary":
+        if self.machine.kind == "binary":
             pseudo = self.machine.pseudo_likelihood(tossed(unseen if len(unseen) else seen))
             values["pseudo_likelihood"] = float(pseudo.mean())
         if len(unseen):
@@ -417,7 +340,7 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
         self, mean: Array, seen: Tensor, unseen: Tensor
     ) -> Generator[Event, None, dict[str, float]]:
         """Estimate the log-likelihood of black and white draws of the images, in nats."""
-        if self._kind == "gaussian":
+        if self.machine.kind == "gaussian":
             yield Note("Likelihoods are estimated for binary units alone.", level="warning")
             return {}
         base = torch.logit(torch.from_numpy(mean).flatten(), eps=1e-3).to(self.device)
@@ -444,7 +367,7 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
         yield TrivialValue("reconstruction", spread**2, "mean image")
         if self.params.held_out:
             yield TrivialValue("free_energy_gap", 0.0, "no overfitting", stays=None)
-        if self._kind == "binary":
+        if self.machine.kind == "binary":
             nats = -mean.size * mean_image_entropy(mean)
             yield TrivialValue("pseudo_likelihood", nats, "independent pixels", stays="below")
             if self.params.ais_chains:
@@ -471,11 +394,6 @@ def even_sample(values: Tensor) -> Array:
     rows = torch.from_numpy(even_rows(len(values), 100_000)).to(values.device)
     sample: Array = values[rows].cpu().numpy()
     return sample
-
-
-def _is_time(step: Step, times: int) -> bool:
-    """Tell whether a step is one of about `times` of the training, or its last."""
-    return step.number % max(1, step.total // times) == 0 or step.number == step.total
 
 
 @hookimpl

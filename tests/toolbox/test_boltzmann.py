@@ -12,10 +12,12 @@ from desktop_app.toolbox.boltzmann import (
     BoltzmannMachine,
     ImageUnits,
     LogPartition,
+    MachineParams,
     annealed_partition,
-    suiting,
     tossed,
 )
+
+PARAMS = MachineParams(learning_rate=0.1, weight_decay=0.01)
 
 
 def machine(visible: int = 6, hidden: int = 4, spread: float = 1.0) -> BoltzmannMachine:
@@ -96,8 +98,8 @@ def test_an_update_is_the_difference_of_both_statistics() -> None:
     x, y = tossed(torch.full((5, 6), 0.5)), tossed(torch.full((7, 6), 0.5))
     h, g = made.hidden(x), made.hidden(y)
 
-    made.learn((x, h), (y, g), rate=0.1, momentum=0.0, decay=0.01)
-    made.learn((x, h), (y, g), rate=0.0, momentum=0.5, decay=0.01)
+    made.learn((x, h), (y, g), PARAMS, 0.1)
+    made.learn((x, h), (y, g), PARAMS.model_copy(update={"learning_rate": 0.0}), 0.1)
 
     step = torch.zeros(6, 4)
     for row in range(5):
@@ -123,7 +125,7 @@ def test_long_contrastive_divergence_climbs_the_likelihood() -> None:
     for _ in range(300):
         h = made.hidden(images)
         y = made.after(h, 5)
-        made.learn((images, h), (y, made.hidden(y)), rate=0.1, momentum=0.5, decay=0.0)
+        made.learn((images, h), (y, made.hidden(y)), PARAMS, 0.1)
 
     assert before == pytest.approx(-6 * np.log(2), abs=0.05)
     assert likelihood() > -2.5  # no model exceeds -log 4 = -1.39 with four equal images
@@ -164,11 +166,11 @@ def test_pseudo_likelihoods_have_the_mean_of_all_single_flips() -> None:
 def test_units_of_photographs_are_deviations_and_come_back() -> None:
     random = np.random.default_rng(0)
     data = ArrayDataset(random.integers(100, 140, (50, 3, 5, 4)).astype(np.uint8))
-    units = ImageUnits((3, 5, 4))
-    units.fit(data, "gaussian", 0.5)
+    units, made = ImageUnits((3, 5, 4)), BoltzmannMachine(60, 4)
+    units.fit(made, data, MachineParams(noise=0.5))
     x = torch.from_numpy(data.images(slice(None)))
 
-    assert suiting(data) == "gaussian"
+    assert made.kind == "gaussian"
     assert float(units.of(x).std()) == pytest.approx(2, rel=0.02)
     torch.testing.assert_close(units.images(units.of(x)), x)
 
