@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from desktop_app.cli.progress import Progress
-from desktop_app.core.clusters import NONE, cluster_folder
+from desktop_app.core.clusters import NONE, cluster_folder, write_clusters
 from desktop_app.core.copies import lies_within, sort_into_folders
 from desktop_app.core.features import Features, require_format, write_features
 from desktop_app.core.files import replaced
@@ -85,11 +85,8 @@ def cluster(options: argparse.Namespace) -> int:
         )
     with applied(options, {"clusters"}, Clusters, "find clusters") as (table, result):
         clusters = array_of(result, "clusters").tolist()
-        with replaced(options.out) as temporary, _text(temporary) as file:
-            writer = csv.writer(file)
-            writer.writerow(["path", "label", "cluster"])
-            numbers = ("" if number < 0 else number for number in clusters)
-            writer.writerows(zip(table.paths, table.labels, numbers, strict=True))
+        for _ in write_clusters(options.out, table.paths, table.labels, clusters):
+            pass
         if target is not None:
             groups = [cluster_folder(number) for number in clusters]
             for _ in sort_into_folders(folder, table.paths, groups, target):

@@ -3,12 +3,18 @@
 Shapes: N rows of the table, n images of a cluster, D latent dimensions.
 """
 
+import csv
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.core.columns import ResultColumns
+from desktop_app.core.files import replaced
+
+_TOLD = 500  # rows between two words about progress
 
 NONE = -1
 """The number of images that belong to no cluster."""
@@ -30,6 +36,32 @@ class Cluster:
 def cluster_folder(number: int) -> str:
     """Return the name of the folder for the images of a cluster."""
     return "no cluster" if number < 0 else f"cluster {number}"
+
+
+def write_clusters(
+    path: Path,
+    paths: Sequence[str],
+    labels: Sequence[str],
+    clusters: Sequence[int],
+    names: Mapping[int, str] | None = None,
+) -> Iterator[tuple[int, int]]:
+    """Write `path,label,cluster`, and `name` where clusters have names, as CSV; yield progress.
+
+    The cell of an image that belongs to none is empty.
+    """
+    more = ["name"] if names else []
+    with (
+        replaced(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "cluster", *more])
+        for done, (image, label, number) in enumerate(zip(paths, labels, clusters, strict=True), 1):
+            name = [(names or {}).get(number, "")] if more else []
+            writer.writerow([image, label, "" if number < 0 else number, *name])
+            if done % _TOLD == 0:
+                yield done, len(paths)
+    yield len(paths), len(paths)
 
 
 def found_clusters(result: ResultColumns) -> list[Cluster]:

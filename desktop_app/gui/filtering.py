@@ -39,7 +39,7 @@ class Criterion:
     keys: frozenset[str] = frozenset()
     """The words of a category that it lets pass."""
     depends_on: frozenset[str] = frozenset()
-    """"result", "verdicts", "tags", "threshold": what its answer changes with beside the table."""
+    """"result", "verdicts", "tags", "threshold", "left_out": with what its answer changes."""
 
 
 class SharedFilter(QObject):
@@ -56,6 +56,7 @@ class SharedFilter(QObject):
         session.result_changed.connect(self._follow_result)
         session.verdicts_changed.connect(self._follow_verdicts)
         session.threshold_changed.connect(self._follow_threshold)
+        session.left_out_changed.connect(self._follow_left_out)
         shared_tags(session).changed.connect(self._follow_tags)
 
     def criteria(self) -> dict[str, Criterion]:
@@ -107,6 +108,9 @@ class SharedFilter(QObject):
 
     def _follow_result(self) -> None:
         self._ask_again("result")
+
+    def _follow_left_out(self) -> None:
+        self._ask_again("left_out")
 
     def _follow_verdicts(self) -> None:
         self._ask_again("verdicts")
@@ -196,6 +200,14 @@ def flagged() -> Criterion:
 
     depends_on = frozenset({"result", "threshold"})
     return Criterion(tr("At or above the threshold"), mask, depends_on=depends_on)
+
+
+def only_left_out() -> Criterion:
+    """Let pass the images that are left out of training."""
+    depends_on = frozenset({"left_out"})
+    return Criterion(
+        tr("Left out of training"), lambda session: session.left_out.copy(), depends_on=depends_on
+    )
 
 
 def these(rows: NDArray[np.int64], count: int) -> Criterion:

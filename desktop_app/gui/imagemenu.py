@@ -81,6 +81,7 @@ class ImageActions:
             ):
                 self._add(menu, text, icon, partial(self._session.set_verdict, rows, code))
             menu.addSeparator()
+            self._add_leaving_out(menu, rows)
             if not one:
                 text = tr("Show only these {n} images", n=f"{len(rows):,}")
                 self._add(menu, text, "filter", lambda: self.filter_to(rows))
@@ -92,6 +93,16 @@ class ImageActions:
         if row >= 0:
             self._add(menu, tr("Show in the file manager"), "external", lambda: self._reveal(row))
         return menu
+
+    def _add_leaving_out(self, menu: QMenu, rows: Rows) -> None:
+        session, count = self._session, f"{len(rows):,}"
+        one = len(rows) == 1
+        if not session.left_out[rows].all():
+            text = tr("Leave out of training") if one else tr("Leave {n} out of training", n=count)
+            self._add(menu, text, "minus", partial(session.leave_out, rows))
+        if session.left_out[rows].any():
+            text = tr("Train on it again") if one else tr("Train on {n} again", n=count)
+            self._add(menu, text, "plus", partial(session.leave_out, rows, False))
 
     def add_exports(self, menu: QMenu, rows: Rows) -> None:
         """Add the ways to write these rows down or to copy their files."""

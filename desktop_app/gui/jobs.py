@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -35,9 +36,17 @@ class Job(QObject):
     _answered = Signal(str)
 
     def __init__(
-        self, run: Run, title: str, runner: Runner, *, result: Result | None = None
+        self,
+        run: Run,
+        title: str,
+        runner: Runner,
+        *,
+        result: Result | None = None,
+        exports_to: Path | None = None,
     ) -> None:
         super().__init__()
+        self.exports_to = exports_to
+        """The file that is written, of a job that exports."""
         self.run = run
         self.result = result
         self.title = title
@@ -242,6 +251,20 @@ class JobQueue(QObject):
         result.write_spec(spec.model_copy(update=update))
         title = tr("{method}: score images", method=spec.title or spec.method)
         return self._queued(Job(run, title, self._runner, result=result))
+
+    def export_encoder(self, run: Run, target: Path, folder: str) -> Job:
+        """Queue writing a run's encoder to a file, checked on the images of a folder."""
+        place = run.new_export()
+        spec = run.spec()
+        update = {
+            "action": "export",
+            "out": str(target),
+            "folder": folder or spec.folder,
+            "threads": worker_threads(),
+        }
+        place.write_spec(spec.model_copy(update=update))
+        title = tr("{method}: export encoder", method=spec.title or spec.method)
+        return self._queued(Job(run, title, self._runner, result=place, exports_to=target))
 
     def attach(self) -> None:
         """Supervise the workers that earlier windows left running."""

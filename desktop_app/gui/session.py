@@ -26,6 +26,8 @@ from desktop_app.gui.i18n import tr
 from desktop_app.gui.indexing import Indexing
 from desktop_app.gui.inference import Inference
 from desktop_app.gui.jobs import Job, JobQueue
+from desktop_app.gui.leftout import LeftOut
+from desktop_app.gui.undo import History, Undoable
 from desktop_app.gui.verdicts import Verdicts
 from desktop_app.sdk.errors import LoupeError
 
@@ -55,6 +57,7 @@ class Session(QObject):
     filter_changed = Signal()
     current_changed = Signal()
     verdicts_changed = Signal()
+    left_out_changed = Signal()
     threshold_changed = Signal()
     runs_changed = Signal()
     catalog_changed = Signal()
@@ -77,6 +80,8 @@ class Session(QObject):
         self.threshold: float | None = None
         self.indexing: Indexing | None = None
         self._verdicts = Verdicts(workspace, "", self.table)
+        self._left_out = LeftOut(workspace, "", self.table, self._aside)
+        self._history = History()
         self.selected: Mask = np.zeros(0, np.bool_)
         self.visible: Mask = np.zeros(0, np.bool_)
         self.current = -1
@@ -205,26 +210,45 @@ class Session(QObject):
 
     @property
     def can_undo(self) -> bool:
-        """Tell whether a verdict can be taken back."""
-        return self._verdicts.can_undo
+        """Tell whether a verdict, or leaving images out, can be taken back."""
+        return self._history.can_undo
 
     @property
     def can_redo(self) -> bool:
-        """Tell whether a verdict that was taken back can be given again."""
-        return self._verdicts.can_redo
+        """Tell whether what was taken back can be done again."""
+        return self._history.can_redo
 
     def set_verdict(self, rows: Rows, code: int) -> None:
         """Judge images; kept in the workspace at once."""
         self._verdicts.set(np.asarray(rows, dtype=np.int64), code)
+        self._history.note(self._verdicts)
         self.verdicts_changed.emit()
 
     def undo(self) -> None:
-        """Take the last verdict back and show its image."""
-        self._show_change(self._verdicts.undo())
+        """Take the last verdict, or leaving out, back and show its image."""
+        self._show_change(self._history.undo())
 
     def redo(self) -> None:
-        """Give a verdict again that was taken back."""
-        self._show_change(self._verdicts.redo())
+        """Do again what was taken back."""
+        self._show_change(self._history.redo())
+
+    # -- Images left out of training ---------------------------------------------------------
+
+    @property
+    def left_out(self) -> Mask:
+        """True for every row (N,) that is not trained on."""
+        return self._left_out.mask
+
+    @property
+    def left_out_paths(self) -> list[str]:
+        """The images that are not trained on, for the spec of a training."""
+        return self._left_out.paths
+
+    def leave_out(self, rows: Rows, out: bool = True) -> None:
+        """Leave images out of training, or take them back; kept in the workspace."""
+        if self._left_out.set(np.asarray(rows, dtype=np.int64), out):
+            self._history.note(self._left_out)
+            self.left_out_changed.emit()
 
     # -- Inside ------------------------------------------------------------------------------
 
@@ -268,11 +292,14 @@ class Session(QObject):
         if not keep:
             key = self.folder.key if self.folder is not None else ""
             self._verdicts = Verdicts(self.workspace, key, table)
+            self._left_out = LeftOut(self.workspace, key, table, self._aside)
+            self._history = History()
             self._reset_rows()
             self.result = None
         self.table_changed.emit()
         if not keep:
             self.verdicts_changed.emit()
+            self.left_out_changed.emit()
             self.selection_changed.emit()
             self.filter_changed.emit()
             self.current_changed.emit()
@@ -309,10 +336,15 @@ class Session(QObject):
         run = self.run.path if self.run is not None else None
         self.inference.use(run, self.folder.root if self.folder is not None else None)
 
-    def _show_change(self, rows: Rows) -> None:
-        if len(rows):
-            self.set_current(int(rows[0]))
-            self.verdicts_changed.emit()
+    def _show_change(self, change: tuple[Undoable, Rows] | None) -> None:
+        if change is None or not len(change[1]):
+            return
+        self.set_current(int(change[1][0]))
+        is_verdict = change[0] is self._verdicts
+        (self.verdicts_changed if is_verdict else self.left_out_changed).emit()
+
+    def _aside(self, name: str, work: Callable[[], None]) -> None:
+        self.background.run(name, work, lambda _done: None)
 
     def _mask(self, rows: Mask | Rows) -> Mask:
         mask = np.zeros(len(self.table), np.bool_)

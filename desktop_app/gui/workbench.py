@@ -38,6 +38,7 @@ from desktop_app.core.settings import Settings, data_dir
 from desktop_app.core.workspace import Workspace, default_workspace
 from desktop_app.gui.actions import Actions, Command
 from desktop_app.gui.crashes import CrashReports, unseen_reports
+from desktop_app.gui.filtering import only_left_out, shared_filter
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import icon
 from desktop_app.gui.jobs import Job
@@ -45,6 +46,7 @@ from desktop_app.gui.lazy import LazyView, make_in_turn
 from desktop_app.gui.library.folders import FolderList
 from desktop_app.gui.palette import CommandPalette
 from desktop_app.gui.preferences import Preferences
+from desktop_app.gui.runexports import RunExports
 from desktop_app.gui.session import Session
 from desktop_app.gui.shortcuts import ShortcutList
 from desktop_app.gui.theme import SPACE, apply_theme
@@ -92,6 +94,7 @@ class Workbench(QMainWindow):
         self._build_centre()
         self._build_docks()
         self._build_status()
+        self._exports = RunExports(self.session, self)
         self.actions_ = Actions(self, self._commands())
         self._connect()
         self.tabs.setCornerWidget(self._corner())
@@ -109,6 +112,7 @@ class Workbench(QMainWindow):
             "gallery": LazyView(self._make_gallery),
             "training": LazyView(self._make_training),
             "map": LazyView(self._make_map),
+            "clusters": LazyView(self._make_clusters),
             "inspector": LazyView(self._make_inspector),
         }
         self.tabs = named(QTabWidget(), tr("Views"))
@@ -117,6 +121,7 @@ class Workbench(QMainWindow):
             ("gallery", tr("Gallery"), "grid"),
             ("training", tr("Training"), "chart"),
             ("map", tr("Latent map"), "map"),
+            ("clusters", tr("Clusters"), "layers"),
             ("inspector", tr("Inspector"), "heat"),
         ):
             self.tabs.addTab(self._views[view], icon(picture), name)
@@ -151,6 +156,14 @@ class Workbench(QMainWindow):
         panel = LatentPanel(self.session)
         panel.place_wanted.connect(self.show_view)
         panel.open_wanted.connect(self.choose_folder)
+        panel.method_wanted.connect(self._show_method)
+        return panel
+
+    def _make_clusters(self) -> QWidget:
+        from desktop_app.gui.clusters.panel import ClustersPanel
+
+        panel = ClustersPanel(self.session)
+        panel.place_wanted.connect(self.show_view)
         panel.method_wanted.connect(self._show_method)
         return panel
 
@@ -221,13 +234,15 @@ class Workbench(QMainWindow):
             Command(file, tr("Built-in sample"), self.open_sample, "sparkle", separated=True),
             Command(file, tr("Preferences…"), self.edit_preferences, "settings", "Ctrl+,"),
             Command(file, tr("Quit"), self.close, "x", "Ctrl+Q", separated=True),
-            Command(edit, tr("Undo verdict"), session.undo, "undo", "Ctrl+Z"),
-            Command(edit, tr("Redo verdict"), session.redo, "redo", "Ctrl+Shift+Z"),
+            Command(edit, tr("Undo"), session.undo, "undo", "Ctrl+Z"),
+            Command(edit, tr("Redo"), session.redo, "redo", "Ctrl+Shift+Z"),
+            Command(edit, tr("Show images left out"), self.show_left_out, "filter"),
             Command(edit, tr("Select none"), self._select_none, "x", "Ctrl+Shift+A"),
             Command(view, tr("Gallery"), lambda: self.show_view("gallery"), "grid", "Ctrl+1"),
             Command(view, tr("Training"), lambda: self.show_view("training"), "chart", "Ctrl+2"),
             Command(view, tr("Latent map"), lambda: self.show_view("map"), "map", "Ctrl+3"),
             Command(view, tr("Inspector"), lambda: self.show_view("inspector"), "heat", "Ctrl+4"),
+            Command(view, tr("Clusters"), lambda: self.show_view("clusters"), "layers", "Ctrl+5"),
             Command(view, tr("Compare maps…"), self.choose_comparison, "compare"),
             Command(
                 view,
@@ -245,6 +260,9 @@ class Workbench(QMainWindow):
             Command(run, tr("Pause or resume"), self.pause_or_resume, "pause", "Ctrl+P"),
             Command(run, tr("Stop"), self.stop_job, "stop", "Ctrl+."),
             Command(run, tr("Score this folder"), self.score_folder, "target", separated=True),
+            Command(run, tr("Leave out the worst…"), self.leave_out_the_worst, "minus"),
+            Command(run, tr("Export features…"), self.export_features, "export", separated=True),
+            Command(run, tr("Export encoder…"), self.export_encoder, "network"),
             Command(help_, tr("Command palette…"), self.show_palette, "command", "Ctrl+K"),
             Command(help_, tr("Shortcuts"), self.show_shortcuts, "command", "F1"),
             Command(help_, tr("About Loupe"), self.show_about, "info", separated=True),
@@ -337,6 +355,28 @@ class Workbench(QMainWindow):
         if self.session.score_folder() is None:
             self.toasts.show_toast(tr("Open a folder and a trained run first."), "warning")
 
+    def leave_out_the_worst(self) -> None:
+        """Ask which of the most unusual images are not trained on any longer."""
+        from desktop_app.gui.library.worst import leave_out_the_worst
+
+        leave_out_the_worst(self.session, self)
+
+    def show_left_out(self) -> None:
+        """Show nothing but the images that are left out of training."""
+        if not self.session.left_out.any():
+            self.toasts.show_toast(tr("No image is left out of training."))
+            return
+        shared_filter(self.session).set("left_out", only_left_out())
+        self.show_view("gallery")
+
+    def export_features(self) -> None:
+        """Write the latents of the open run to a file."""
+        self._exports.export_features()
+
+    def export_encoder(self) -> None:
+        """Write the encoder of the open run to a file, in a process of its own."""
+        self._exports.export_encoder()
+
     def show_view(self, name: str) -> None:
         """Bring "gallery", "training", "map" or "inspector" forward."""
         self.pages.setCurrentWidget(self.tabs)
@@ -426,7 +466,14 @@ class Workbench(QMainWindow):
             self.session.refresh_runs()
 
     def _tell_end(self, job: Job) -> None:
-        if job.state is JobState.FINISHED:
+        if job.state is JobState.FINISHED and job.exports_to is not None:
+            place = job.exports_to
+            self.toasts.show_toast(
+                tr("{title} is done.", title=job.title),
+                "good",
+                action=(tr("Show in the file manager"), lambda: _reveal(place.parent)),
+            )
+        elif job.state is JobState.FINISHED:
             self.toasts.show_toast(
                 tr("{title} is done.", title=job.title),
                 "good",

@@ -456,6 +456,7 @@ class GalleryView(QAbstractScrollArea):
             tr("Label: {label}", label=badge.label) if badge.label else "",
             tr("Score: {score}", score=score) if score else "",
             tr("Problem: {problem}", problem=badge.problem) if badge.problem else "",
+            tr("Left out of training") if badge.left_out else "",
             badge.remark,
         ]
         return "\n".join(line for line in lines if line)

@@ -23,6 +23,8 @@ class TileBadge:
     """Why the image is quarantined."""
     remark: str = ""
     """More for the tool tip."""
+    left_out: bool = False
+    """It is not trained on: drawn faintly, with a mark."""
 
 
 def no_badge(_row: int) -> TileBadge:

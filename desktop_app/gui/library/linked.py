@@ -47,6 +47,7 @@ class LinkedGallery(GalleryView):
         session.table_changed.connect(self.show_table)
         session.result_changed.connect(self._show_columns)
         session.verdicts_changed.connect(self._show_verdicts)
+        session.left_out_changed.connect(self.refresh)
         session.filter_changed.connect(self.show_order)
         session.selection_changed.connect(self._show_selection)
         session.current_changed.connect(self._show_current)
@@ -126,6 +127,7 @@ class LinkedGallery(GalleryView):
             verdict=NAMES[self._session.verdicts[row]],  # type: ignore[arg-type]
             problem=table.problems[row],
             remark=table.remarks[row],
+            left_out=bool(self._session.left_out[row]),
         )
 
     def _shown_ids(self) -> list[int]:

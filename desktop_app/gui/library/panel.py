@@ -130,6 +130,7 @@ class GalleryPanel(QWidget):
 
         session.table_changed.connect(self._show_folder)
         session.indexing_changed.connect(self._show_folder)
+        session.left_out_changed.connect(self._show_folder)
         session.filter_changed.connect(self._show_counts)
         session.selection_changed.connect(self._show_counts)
         session.result_changed.connect(self._show_sorting)
@@ -240,6 +241,8 @@ class GalleryPanel(QWidget):
         broken = int(quarantined(session).sum())
         parts += [tr("{n} with mask", n=f"{with_mask:,}")] if with_mask else []
         parts += [tr("{n} in quarantine", n=f"{broken:,}")] if broken else []
+        left_out = int(session.left_out.sum())
+        parts += [tr("{n} left out of training", n=f"{left_out:,}")] if left_out else []
         return "  ·  ".join(parts)
 
     def _show_indexing(self) -> None:

@@ -16,6 +16,8 @@ CAPTION = 20
 """Height of the caption below the photograph."""
 _CHIP = 8
 _MARK = 18
+_FAINT = 0.35
+"""Opacity of photographs that are not trained on."""
 _KEPT = 800  # photographs scaled for the screen
 
 _VERDICTS: dict[Verdict, tuple[str, str]] = {
@@ -91,12 +93,16 @@ class TilePainter:
                 square.x() + round((self.tile - width) / 2),
                 square.y() + round((self.tile - height) / 2),
             )
+            painter.setOpacity(_FAINT if badge.left_out else 1.0)
             painter.drawPixmap(place, shown)
+            painter.setOpacity(1.0)
         else:
             self._draw_placeholder(painter, square, broken)
         self._draw_caption(painter, square, caption, score, badge.colour, state)
         if badge.problem:
             self._draw_mark(painter, square.topLeft(), "warning", "warning")
+        if badge.left_out:
+            self._draw_mark(painter, square.bottomLeft() - QPoint(0, _MARK + 7), "minus", "accent")
         if badge.verdict:
             icon, tint = _VERDICTS[badge.verdict]
             self._draw_mark(painter, square.topRight() - QPoint(_MARK + 7, 0), icon, tint)
@@ -158,7 +164,7 @@ class TilePainter:
         disc = QRectF(corner.x() + 4, corner.y() + 4, _MARK, _MARK)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(self._theme.colour(tint), 1))
-        painter.setBrush(self._theme.colour(f"{tint}_fill"))
+        painter.setBrush(self._theme.colour("raised" if tint == "accent" else f"{tint}_fill"))
         painter.drawEllipse(disc)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.drawPixmap(disc.topLeft() + QPoint(3, 3), self._sign(icon, tint, _MARK - 6))

@@ -14,10 +14,12 @@ def details(run: Run, spec: JobSpec) -> Table:
     colours = {0: tr("Auto"), 1: tr("Grey"), 3: "RGB"}
     devices = {"auto": tr("Auto"), "cpu": "CPU", "cuda": "GPU"}
     splits = {"train": tr("train"), "validation": tr("validation"), "test": tr("test")}
+    left = len(spec.leave_out)
     rows = [
         (tr("Method"), spec.method),
         (tr("Folder"), spec.folder),
         (tr("Images"), splits.get(spec.split or "", spec.split) or tr("As the folder says")),
+        *([(tr("Left out"), tr("{n} images", n=f"{left:,}"))] if left else []),
         (tr("Image size"), tr("{n} × {n} pixels", n=spec.image_size)),
         (tr("Colour"), colours[spec.channels]),
         (tr("Device"), devices.get(spec.device, spec.device)),

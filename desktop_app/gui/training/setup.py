@@ -74,6 +74,7 @@ class TrainPanel(QWidget):
         self._soon.timeout.connect(self._judge)
         session.folder_changed.connect(self._take_folder)
         session.table_changed.connect(self._take_folder)
+        session.left_out_changed.connect(self._soon.start)
         session.catalog_changed.connect(self._take_catalog)
         session.runs_changed.connect(self.form.refresh_runs)
         session.jobs.jobs_changed.connect(self._soon.start)
@@ -150,6 +151,7 @@ class TrainPanel(QWidget):
             split=data.pop("split", "") or None,
             method=self._info.id,
             params=self.form.values(),
+            leave_out=self._session.left_out_paths,
             title=self.name.text().strip() or self._usual_title(),
             **data,
         )
@@ -163,7 +165,7 @@ class TrainPanel(QWidget):
         if not len(self._session.table):
             return tr("The folder holds no images.")
         if not self._training_count():
-            return tr("No image is in this split: choose another one.")
+            return tr("No image of this split is left to train on: choose another one.")
         wrong = len(self.form.problems()) + len(self.data.problems())
         if wrong:
             return tr("Correct the marked fields first ({n}).", n=wrong)
@@ -452,7 +454,8 @@ class TrainPanel(QWidget):
         if session.folder is None or self._data_state is None:
             return 0
         split = self.data.values().get("split") or None
-        return len(session.folder.training_rows(session.table, split))
+        rows = session.folder.training_rows(session.table, split)
+        return int((~session.left_out[rows]).sum())
 
     def _must_wait(self) -> bool:
         wish = _device(self.data.values().get("device", "auto"))
