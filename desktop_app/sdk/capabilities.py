@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.sdk.data import Array, Images
+from desktop_app.sdk.explanation import Explanation
 
 
 @runtime_checkable
@@ -80,6 +81,14 @@ class Inspects(Protocol):
 
 
 @runtime_checkable
+class Explains(Protocol):
+    """The reason: the worst place of an image beside the normal place most similar to it."""
+
+    def explain(self, images: Images) -> Sequence[Explanation]:
+        """Return an explanation of each image (N, C, H, W)."""
+
+
+@runtime_checkable
 class Clusters(Protocol):
     """Cluster gallery, sorting into folders."""
 
@@ -126,6 +135,7 @@ CAPABILITIES: dict[str, type[Any]] = {
     "generates": Generates,
     "scores": Scores,
     "localizes": Localizes,
+    "explains": Explains,
     "clusters": Clusters,
     "completes": Completes,
     "translates": Translates,

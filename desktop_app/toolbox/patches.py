@@ -7,7 +7,7 @@ Each map is averaged over its neighbourhood, brought to one grid and scaled to v
 so that no layer drowns the others and contrast does not matter; then they are stacked. Very long
 vectors are projected at random onto fewer dimensions, which keeps distances (Johnson &
 Lindenstrauss, 1984). They can be whitened, so that faint directions count as well. Two more numbers
-say where the patch lies.
+say where the patch lies, where that counts.
 
 Shapes: N images, C_l H_l W_l of a map, H W of the grid, D dimensions of a patch.
 """
@@ -25,8 +25,13 @@ from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.method import State
 from desktop_app.toolbox.features import Features, restored_features
 from desktop_app.toolbox.inference import require_shape
+from desktop_app.toolbox.reconstruction import smoothed
 from desktop_app.toolbox.training import to_device
 
+WORST = 0.01
+"""Share of the patches whose mean is a score: steadier than the worst one alone."""
+_SMOOTHING = 56
+"""Maps are smoothed by a Gaussian of S / 56 pixels: 4 pixels at 224, as in the paper."""
 _MIXING = "mixing"
 _STRIDE = 8
 """Pixels from patch to patch."""
@@ -54,7 +59,7 @@ class PatchFeatures:
     position: float
     """Weight of the place beside what is seen there."""
     mixing: Tensor | None
-    """(dimensions of all maps, D - 2): projection and whitening, or None where there is neither."""
+    """(dimensions of all maps, D without place): projection and whitening, or None."""
     dimensions: int
     """D."""
 
@@ -72,6 +77,8 @@ class PatchFeatures:
         patches = self.seen(images)
         if self.mixing is not None:
             patches = patches @ self.mixing
+        if not self.position:
+            return patches
         return torch.cat([patches, self.position * _places(patches)], dim=3)
 
     def seen(self, images: Tensor) -> Tensor:
@@ -132,14 +139,14 @@ def prepared_patches(
         neighbourhood=neighbourhood,
         position=position * spread,
         mixing=None,
-        dimensions=before + 2,
+        dimensions=before + 2 * (position > 0),
     )
     mixing = None
     if before > most_dimensions:
         mixing = _random_projection(before, most_dimensions, seed).to(device)
     if whitening:
         mixing = _whitened(_sample(patches, data, seed, device), mixing, whitening, spread)
-    dimensions = min(before, most_dimensions) + 2
+    dimensions = min(before, most_dimensions) + 2 * (position > 0)
     return replace(patches, mixing=mixing, dimensions=dimensions)
 
 
@@ -177,6 +184,18 @@ def patch_grid(
         directions = aligned.shape[1] - plain
         parts += [F.normalize(aligned[:, :directions], dim=1), aligned[:, directions:]]
     return torch.cat(parts, dim=1).permute(0, 2, 3, 1)
+
+
+def worst_patches(distances: Tensor, share: float = WORST) -> Tensor:
+    """Return the mean (N,) of that share of the largest distances (N, H, W): at least of one."""
+    flat = distances.flatten(1)
+    return flat.topk(max(1, round(share * flat.shape[1])), dim=1).values.mean(1)
+
+
+def enlarged(distances: Tensor, size: int) -> Tensor:
+    """Return distances (N, H, W) as maps (N, S, S), enlarged and smoothed."""
+    large = F.interpolate(distances.unsqueeze(1), size=(size, size), mode="bilinear")
+    return smoothed(large.squeeze(1), sigma=max(1.0, size / _SMOOTHING))
 
 
 def _places(patches: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ the mean of the worst hundredth of the patches is steadier than the worst one.
 Shapes: N images, C channels, S rows and columns, G patches per image, D dimensions, M memory.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -23,21 +24,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Array, Dataset, Images, Pixels, as_images, as_pixels
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Events, Metrics, Note
+from desktop_app.sdk.explanation import Box, Explanation
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Method, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, ImageGrid, View
+from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.coreset import Coreset
-from desktop_app.toolbox.features import FeatureParams, chosen_features, encoder_of
+from desktop_app.toolbox.featured import FeaturedMethod, FeaturedParams
 from desktop_app.toolbox.filters import FilterBank
 from desktop_app.toolbox.neighbours import Neighbours
-from desktop_app.toolbox.patches import PatchFeatures, prepared_patches, restored_patches
-from desktop_app.toolbox.portable import PortableNetwork
-from desktop_app.toolbox.reconstruction import smoothed
-from desktop_app.toolbox.training import to_device
+from desktop_app.toolbox.patches import PatchFeatures, enlarged, prepared_patches
+from desktop_app.toolbox.states import part, united
+from desktop_app.toolbox.weights import read_weights
 
 _MOST_CANDIDATES = 300_000
 """Patches that the memory is chosen from; of larger folders each image gives an equal share."""
@@ -45,18 +47,20 @@ _GATHERING = 0.7
 """Share of the time that goes into features, the rest into the choice of the memory."""
 _PROVISIONAL = 2048
 """Patches that stand for the memory before it is chosen."""
-_SMOOTHING = 56
-"""Maps are smoothed by a Gaussian of S / 56 pixels: 4 pixels at 224, as in the paper."""
 _FILTER_POSITION = 0.5
 """Filters repeat across an image more than layers of a network do: their place counts less."""
 _WHITENING = {"none": 0.0, "half": 0.5, "full": 1.0}
 _CROWD = 9
 """Memories b around the nearest one that the weight of a score looks at, as in anomalib."""
-_PATCHES, _CORESET, _CANDIDATES, _MEMORY = "patches/", "coreset/", "candidates", "memory"
-"""Names in the state."""
+_CONTEXT = 4
+"""Steps of the grid that a picture of a patch shows along each side: what its features saw most."""
+_PICTURE = 16
+"""Pixels along a side of the picture of a patch at most: 15 MB for 20,000 in colour."""
+_SHOWN = 64
+"""Pictures in the view of the memory."""
 
 
-class PatchMemoryParams(FeatureParams):
+class PatchMemoryParams(FeaturedParams):
     """Features, size of the memory, and how distances become scores."""
 
     coreset_share: float = param(
@@ -88,14 +92,6 @@ class PatchMemoryParams(FeatureParams):
     reweight: bool = param(
         False, help="Lower the score where the memory is crowded (equation 7 of the paper)."
     )
-    neighbourhood: int = param(
-        3,
-        low=1,
-        high=15,
-        unit="map pixels",
-        help="Side of the square averaged into a patch.",
-        advanced=True,
-    )
     position: float = param(
         1.0,
         low=0.0,
@@ -123,12 +119,16 @@ class PatchMemoryParams(FeatureParams):
         help="Patches with more dimensions are projected at random onto this many.",
         advanced=True,
     )
-    batch_size: int = param(
-        16, low=1, high=1024, scale="log", unit="images", help="Images per pass.", advanced=True
+    start: str = param(
+        "",
+        kind="run",
+        help="Run of this method to begin from: its features are taken over, and the memory is "
+        "chosen from what it remembers and from the images of this folder.",
+        advanced=True,
     )
 
 
-class PatchMemory(Method[PatchMemoryParams]):
+class PatchMemory(FeaturedMethod[PatchMemoryParams]):
     """Remembers patches of normal images; what resembles none of them is unusual."""
 
     card = Card(
@@ -156,12 +156,12 @@ class PatchMemory(Method[PatchMemoryParams]):
         self, params: PatchMemoryParams | None = None, *, seed: int = 0, device: str = "cpu"
     ) -> None:
         super().__init__(params, seed=seed, device=device)
-        self._encoder: PortableNetwork | None = None
-        self._encoder_title = ""
-        self._patches: PatchFeatures | None = None
-        self._step = 0
+        self._former: PatchMemory | None = None
+        """The trained method to begin from."""
         self._images = 0
         """Images whose patches are gathered."""
+        self._seen = 0
+        """Patches of all images, also of former runs: the memory is a share of them."""
         self._filled = 0
         """Candidates that are there."""
         self._candidates = torch.empty(0, 0, dtype=torch.float16)
@@ -170,42 +170,35 @@ class PatchMemory(Method[PatchMemoryParams]):
         self._curve: list[tuple[int, float]] = []
         """Size of the memory and covering radius after each round."""
         self._memory: Neighbours | None = None
+        self._origins = np.zeros((0, 3), np.int32)
+        """(G, 3) or (M, 3): generation, row and place that each candidate or memory comes from."""
+        self._pictures: Pixels = np.zeros((0, 1, 1, 1), np.uint8)
+        """(M, C, h, w): what each memory looks like."""
+        self._folders: list[str] = []
+        """Names of the data sets of this training and of those before it."""
 
     def attach_run(self, parameter: str, method: Method[Any]) -> None:
-        """Copy the encoder of a trained method."""
-        if parameter != "encoder":
-            raise MissingCapability(f"'{self.card.title}' takes a run as 'encoder' alone.")
-        self._encoder = encoder_of(method)
-        self._encoder_title = method.card.title
+        """Copy the encoder of a trained method, or begin from a trained memory."""
+        if parameter != "start":
+            super().attach_run(parameter, method)
+            return
+        if not isinstance(method, PatchMemory) or method._memory is None:
+            raise MissingCapability(
+                f"'{self.card.title}' begins from a finished run of its own kind, got "
+                f"'{method.card.title}': name such a run as start, or none."
+            )
+        self._former = method
 
     # ---------------------------------------------------------------------------------- learning
 
-    def fit(self, data: Dataset) -> Events:
-        """Gather patches of all images, then choose the memory among them."""
-        if len(data) == 0:
-            raise InvalidInput(f"'{data.name}' holds no usable image to learn from.")
-        patches = self._patches
-        if patches is None:
-            patches = self._patches = self._prepared(data)
-            yield Note(f"Features: {patches.features.report.sentence()}")
-        if data.sample_shape != patches.sample_shape:
-            raise InvalidInput(
-                f"The training began with images of shape {patches.sample_shape}, '{data.name}' "
-                f"has {data.sample_shape}: start a new run for that size."
-            )
-        if self._memory is None:
-            yield from self._gather(data, patches)
-            yield from self._choose(len(data) * patches.places)
+    def prepared(self, data: Dataset) -> PatchFeatures:
+        """Return the patches to look at: those of the run to begin from, if there is one.
 
-    def _prepared(self, data: Dataset) -> PatchFeatures:
-        features = chosen_features(
-            self.params,
-            data,
-            encoder=self._encoder,
-            encoder_title=self._encoder_title,
-            seed=self.seed,
-            device=self.device,
-        )
+        Raises InvalidInput when it has seen images of another shape, or other weights are named.
+        """
+        if self._former is not None:
+            return self._taken_over(self._former, data)
+        features = self.features(data)
         filters = isinstance(features.network, FilterBank)
         wish = self.params.whitening
         return prepared_patches(
@@ -219,28 +212,64 @@ class PatchMemory(Method[PatchMemoryParams]):
             device=self.device,
         )
 
+    def _taken_over(self, former: "PatchMemory", data: Dataset) -> PatchFeatures:
+        """Return the patches of a former run, if they suit the images and the parameters."""
+        patches = former.patches
+        known = patches.features.report
+        if data.sample_shape != patches.sample_shape:
+            raise InvalidInput(
+                f"The run to begin from was trained on images of shape {patches.sample_shape}, "
+                f"'{data.name}' has {data.sample_shape}: read the folder at that size."
+            )
+        if self.params.encoder or (
+            self.params.weights
+            and read_weights(Path(self.params.weights).expanduser()).sha256 != known.sha256
+        ):
+            raise InvalidInput(
+                f"The run to begin from looks at other features ({known.sentence()}): leave out "
+                "weights and encoder, they are taken over."
+            )
+        return patches
+
+    def learn(self, data: Dataset, patches: PatchFeatures) -> Events:
+        """Gather patches of all images, then choose the memory among them."""
+        if self._memory is not None:
+            return
+        self._folders = [data.name, *(self._former._folders if self._former else [])]
+        if self._former is not None and self._filled == 0:
+            yield Note(f"{self._remember(self._former)} patches of the former run are kept.")
+        yield from self._gather(data, patches)
+        yield from self._choose(data)
+
+    def _remember(self, former: "PatchMemory") -> int:
+        """Put the memory of a former run first among the candidates; return how many they are."""
+        memory = former._memory
+        count = 0 if memory is None else len(memory)
+        if memory is not None:
+            self._candidates = memory.points.half()
+        self._origins = former._origins + np.array([1, 0, 0], np.int32)
+        self._filled = count
+        return count
+
     def _gather(self, data: Dataset, patches: PatchFeatures) -> Iterator[Metrics]:
         """Put the patches of all images, or an equal share of each, among the candidates."""
-        rows = _evenly(len(data), _MOST_CANDIDATES)
+        rows = even_rows(len(data), _MOST_CANDIDATES)
         per_image = min(patches.places, max(1, _MOST_CANDIDATES // len(rows)))
-        self._reserve(len(rows) * per_image, patches.dimensions)
-        while self._images < len(rows):
-            some = rows[self._images : self._images + self.params.batch_size]
-            with torch.inference_mode():
-                found = patches.of(to_device(data.pixels(some), self.device)).flatten(1, 2)
-            for row, own in zip(some, found, strict=True):
-                chosen = _places(patches.places, per_image, [self.seed, int(row)]).to(self.device)
-                self._candidates[self._filled : self._filled + per_image] = own[chosen].half()
+        former = self._filled - self._images * per_image
+        self._reserve(former + len(rows) * per_image, patches.dimensions)
+        for some, seen in self.looked_at(data, rows, self._images):
+            origins = [self._origins]
+            for row, own in zip(some, seen.flatten(1, 2), strict=True):
+                chosen = _places(patches.places, per_image, [self.seed, int(row)])
+                target = slice(self._filled, self._filled + per_image)
+                self._candidates[target] = own[chosen.to(self.device)].half()
+                origins.append(_origins(int(row), chosen.numpy()))
                 self._filled += per_image
+            self._origins = np.concatenate(origins)
             self._images += len(some)
-            self._step += 1
-            yield Metrics(
-                step=self._step,
-                progress=_GATHERING * self._images / len(rows),
-                values={"patches": self._filled},
-                epoch=self._images / len(rows),
-                images=len(some),
-            )
+            share = self._images / len(rows)
+            told = {"patches": self._filled}
+            yield self.metrics(_GATHERING * share, told, epoch=share, images=len(some))
 
     def _reserve(self, count: int, dimensions: int) -> None:
         """Make room for all candidates, keeping those that are gathered."""
@@ -250,28 +279,49 @@ class PatchMemory(Method[PatchMemoryParams]):
                 room[: self._filled] = self._candidates[: self._filled]
             self._candidates = room
 
-    def _choose(self, places: int) -> Iterator[Metrics]:
+    def _choose(self, data: Dataset) -> Iterator[Metrics]:
         """Choose the memory from the candidates, round by round."""
-        share = max(self.params.coreset_least, round(self.params.coreset_share * places))
+        self._seen = len(data) * self.patches.places + (self._former._seen if self._former else 0)
+        share = max(self.params.coreset_least, round(self.params.coreset_share * self._seen))
         size = min(share, self.params.coreset_limit, len(self._candidates))
         coreset = self._coreset = self._coreset or Coreset(self._candidates)
         for count in coreset.grow(size):
             if count < size:
                 progress = _GATHERING + (1 - _GATHERING) * count / size
                 yield self._round(coreset, progress)
-        chosen = torch.from_numpy(coreset.centres).to(self.device)
+        centres = coreset.centres
         last = self._round(coreset, 1.0)
-        self._memory = Neighbours(self._candidates[chosen])
+        self._pictures = self._cut(data, centres)
+        self._origins = self._origins[centres]
+        self._memory = Neighbours(self._candidates[torch.from_numpy(centres).to(self.device)])
         self._coreset = None
         self._candidates = torch.empty(0, 0, dtype=torch.float16)
         yield last
 
+    def _cut(self, data: Dataset, centres: NDArray[np.int64]) -> Pixels:
+        """Return what the chosen candidates look like (M, C, h, w)."""
+        boxes = [_box(place, self.patches) for place in range(self.patches.places)]
+        top, left, bottom, right = boxes[0]
+        shape = (min(_PICTURE, bottom - top), min(_PICTURE, right - left))
+        pictures = np.zeros((len(centres), data.sample_shape[0], *shape), np.uint8)
+        origins = self._origins[centres]
+        if self._former is not None:
+            old = np.flatnonzero(origins[:, 0] > 0)
+            pictures[old] = self._former._pictures[centres[old]]
+        new = np.flatnonzero(origins[:, 0] == 0)
+        new = new[np.argsort(origins[new, 1], kind="stable")]  # each image is read once
+        for some in np.split(new, np.flatnonzero(np.diff(origins[new, 1])) + 1):
+            if len(some):
+                row = int(origins[some[0], 1])
+                image = data.pixels(slice(row, row + 1))[0]
+                crops = [_cropped(image, boxes[place]) for place in origins[some, 2]]
+                pictures[some] = _shrunk(np.stack(crops), shape)
+        return pictures
+
     def _round(self, coreset: Coreset, progress: float) -> Metrics:
         count, radius = len(coreset.centres), coreset.radius()
         self._curve.append((count, radius))
-        self._step += 1
-        values = {"memory": count, "covering_radius": radius}
-        return Metrics(step=self._step, progress=progress, values=values, epoch=1.0)
+        return self.metrics(progress, {"memory": count, "covering_radius": radius}, epoch=1.0)
 
     # ------------------------------------------------------------------------------ capabilities
 
@@ -281,9 +331,9 @@ class PatchMemory(Method[PatchMemoryParams]):
 
         def both(patches: Tensor) -> tuple[Tensor, ...]:
             distances, rows = self._distances(patches)
-            return self._scores(patches, distances, rows), _maps(distances, size)
+            return self._scores(patches, distances, rows), enlarged(distances.mean(3), size)
 
-        scores, maps = self._in_batches(images, both)
+        scores, maps = self.answers(images, both)
         return scores, maps
 
     def score(self, images: Images) -> Array:
@@ -292,23 +342,50 @@ class PatchMemory(Method[PatchMemoryParams]):
         def scores(patches: Tensor) -> tuple[Tensor, ...]:
             return (self._scores(patches, *self._distances(patches)),)
 
-        return self._in_batches(images, scores)[0]
+        return self.answers(images, scores)[0]
 
     def localize(self, images: Images) -> Array:
         """Return maps (N, S, S): distances of the patches, enlarged and smoothed."""
         size = images.shape[-1]
-        return self._in_batches(images, lambda own: (_maps(self._distances(own)[0], size),))[0]
+        return self.answers(images, lambda own: (enlarged(self._distances(own)[0].mean(3), size),))[
+            0
+        ]
 
     def encode(self, images: Images) -> Array:
         """Return the mean patch (N, D) of images (N, C, S, S)."""
-        return self._in_batches(images, lambda patches: (patches.mean(dim=(1, 2)),))[0]
+        return self.answers(images, lambda patches: (patches.mean(dim=(1, 2)),))[0]
+
+    def explain(self, images: Images) -> Sequence[Explanation]:
+        """Return the worst place of each image beside the most similar remembered one."""
+        if self._memory is None:
+            raise InvalidInput(f"{self.card.title} is not trained yet: let the training end.")
+
+        def worst(patches: Tensor) -> tuple[Tensor, ...]:
+            distances, rows = self._distances(patches)
+            far, place = distances.mean(3).flatten(1).max(1)
+            nearest = rows[..., 0].flatten(1).gather(1, place[:, None])[:, 0]
+            return far, place, nearest
+
+        return [
+            self._explanation(float(far), int(place), int(nearest))
+            for far, place, nearest in zip(*self.answers(images, worst), strict=True)
+        ]
+
+    def _explanation(self, distance: float, place: int, nearest: int) -> Explanation:
+        generation, row, source = self._origins[nearest].tolist()
+        return Explanation(
+            box=_box(place, self.patches),
+            distance=distance,
+            picture=as_images(self._pictures[nearest]),
+            row=row,
+            source_box=_box(source, self.patches),
+            folder=self._folders[generation],
+            generation=generation,
+        )
 
     def views(self) -> Sequence[View]:
-        """Return the match report, the covering radius over the size of the memory, filters."""
-        if self._patches is None:
-            return ()
-        features = self._patches.features
-        views: list[View] = [features.report.table()]
+        """Return where features come from, the covering radius over the size, and the memory."""
+        views = list(super().views())
         if self._curve:
             sizes, radii = np.asarray(self._curve, dtype=np.float32).T
             views.append(
@@ -319,25 +396,10 @@ class PatchMemory(Method[PatchMemoryParams]):
                     y_label="distance of the farthest patch",
                 )
             )
-        if isinstance(features.network, FilterBank):
-            pictures = features.network.pictures(self._patches.sample_shape[0]).cpu().numpy()
-            views.append(ImageGrid("Filters learned from the images", pictures, signed=True))
+        if self._memory is not None:
+            shown = as_images(self._pictures[:_SHOWN])
+            views.append(ImageGrid("What is remembered, the most different first", shown))
         return views
-
-    def _in_batches(
-        self, images: Images, answer: Callable[[Tensor], tuple[Tensor, ...]]
-    ) -> tuple[Array, ...]:
-        patches = self._patches
-        if patches is None:
-            raise InvalidInput("Nothing is remembered yet: train this method first.")
-        size = self.params.batch_size
-        parts: list[list[Array]] = []
-        with torch.inference_mode():
-            for start in range(0, max(len(images), 1), size):
-                some = np.require(images[start : start + size], np.float32, ["C", "W"])
-                answers = answer(patches.of(torch.from_numpy(some).to(self.device)).float())
-                parts.append([part.cpu().numpy() for part in answers])
-        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
     def _distances(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Return distances to and rows of the nearest memories, each (N, H, W, k)."""
@@ -375,77 +437,90 @@ class PatchMemory(Method[PatchMemoryParams]):
         if self._coreset is not None:
             rows = torch.from_numpy(self._coreset.centres)
         else:
-            rows = torch.from_numpy(_evenly(self._filled, _PROVISIONAL))
+            rows = torch.from_numpy(even_rows(self._filled, _PROVISIONAL))
         return Neighbours(self._candidates[rows.to(self.device)])
 
     # ------------------------------------------------------------------------------------- state
 
-    def state(self) -> State:
-        """Return features, candidates while they are gathered, and the memory once it is chosen."""
-        if self._patches is None:
-            return State({}, {"step": 0})
-        patches = self._patches.state()
-        arrays = {_PATCHES + name: array for name, array in patches.arrays.items()}
+    def learned(self) -> State:
+        """Return candidates while they are gathered, and the memory once it is chosen."""
+        selection: State | None = None
         if self._memory is not None:
-            arrays[_MEMORY] = self._memory.points.half().cpu().numpy().copy()
+            points = self._memory.points.half()
+            arrays = {"memory": points.cpu().numpy().copy(), "pictures": self._pictures.copy()}
         else:
-            arrays[_CANDIDATES] = self._candidates[: self._filled].cpu().numpy().copy()
+            arrays = {"candidates": self._candidates[: self._filled].cpu().numpy().copy()}
         if self._coreset is not None:
-            selection = self._coreset.state()
-            arrays |= {_CORESET + name: array.copy() for name, array in selection.items()}
+            selection = State({n: a.copy() for n, a in self._coreset.state().items()}, {})
+        arrays["origins"] = self._origins.copy()
         values = {
-            "patches": dict(patches.values),
-            "step": self._step,
             "images": self._images,
+            "seen": self._seen,
             "curve": [list(point) for point in self._curve],
+            "folders": list(self._folders),
         }
-        return State(arrays, values)
+        return united(State(arrays, values), coreset=selection)
 
-    def restore(self, state: State) -> None:
-        """Take back what `state` returned."""
-        if "patches" not in state.values:
-            return
+    def restore_learned(self, state: State) -> None:
+        """Take back what `learned` returned."""
         arrays, values = state.arrays, state.values
-        own = {
-            name.removeprefix(_PATCHES): array
-            for name, array in arrays.items()
-            if name.startswith(_PATCHES)
-        }
-        self._patches = restored_patches(State(own, values["patches"]), self.device)
-        self._step, self._images = values["step"], values["images"]
+        self._images, self._folders = values["images"], list(values["folders"])
+        self._seen = values["seen"]
         self._curve = [(size, radius) for size, radius in values["curve"]]
+        self._origins = np.array(arrays["origins"])
         self._memory, self._coreset = None, None
-        if _MEMORY in arrays:
-            self._memory = Neighbours(torch.tensor(arrays[_MEMORY], device=self.device))
+        if "memory" in arrays:
+            self._memory = Neighbours(torch.tensor(arrays["memory"], device=self.device))
+            self._pictures = np.array(arrays["pictures"])
             return
-        self._candidates = torch.tensor(arrays[_CANDIDATES], device=self.device)
+        self._candidates = torch.tensor(arrays["candidates"], device=self.device)
         self._filled = len(self._candidates)
-        selection = {
-            name.removeprefix(_CORESET): array
-            for name, array in arrays.items()
-            if name.startswith(_CORESET)
-        }
-        if selection:
+        selection = part(state, "coreset")
+        if selection is not None:
             self._coreset = Coreset(self._candidates)
-            self._coreset.restore(selection)
-
-
-def _maps(distances: Tensor, size: int) -> Tensor:
-    """Return distances (N, H, W, k) as maps (N, S, S), enlarged and smoothed."""
-    coarse = distances.mean(3).unsqueeze(1)
-    large = F.interpolate(coarse, size=(size, size), mode="bilinear")
-    return smoothed(large.squeeze(1), sigma=max(1.0, size / _SMOOTHING))
-
-
-def _evenly(count: int, most: int) -> NDArray[np.int64]:
-    """Return at most `most` of `count` rows, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+            self._coreset.restore(selection.arrays)
 
 
 def _places(count: int, wanted: int, seed: list[int]) -> Tensor:
     """Return `wanted` of `count` places in ascending order, chosen at random by the seed."""
     chosen = np.random.default_rng(seed).permutation(count)[:wanted]
     return torch.from_numpy(np.sort(chosen))
+
+
+def _origins(row: int, places: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return generation 0, row and place (n, 3) of patches of one image."""
+    columns = [np.zeros_like(places), np.full_like(places, row), places]
+    return np.stack(columns, axis=1).astype(np.int32)
+
+
+def _box(place: int, patches: PatchFeatures) -> Box:
+    """Return the pixels around a place of the grid, all boxes of one size and inside the image."""
+    row, column = divmod(place, patches.grid[1])
+    top, bottom = _around(row, patches.grid[0], patches.sample_shape[1])
+    left, right = _around(column, patches.grid[1], patches.sample_shape[2])
+    return top, left, bottom, right
+
+
+def _around(place: int, places: int, pixels: int) -> tuple[int, int]:
+    length = min(pixels, max(1, round(_CONTEXT * pixels / places)))
+    begin = round((place + 0.5) * pixels / places - length / 2)
+    begin = min(max(begin, 0), pixels - length)
+    return begin, begin + length
+
+
+def _cropped(image: Pixels, box: Box) -> Pixels:
+    top, left, bottom, right = box
+    return image[:, top:bottom, left:right]
+
+
+def _shrunk(crops: Pixels, shape: tuple[int, int]) -> Pixels:
+    """Return crops (n, C, h, w) at a smaller size."""
+    if crops.shape[2:] == shape:
+        return crops
+    smaller = F.interpolate(
+        torch.from_numpy(as_images(crops)), size=shape, mode="bilinear", antialias=True
+    )
+    return as_pixels(smaller.numpy())
 
 
 @hookimpl

@@ -15,6 +15,7 @@ from pydantic import ConfigDict
 
 from desktop_app.sdk.data import Array, Dataset, Images
 from desktop_app.sdk.events import Events, Metrics, Note
+from desktop_app.sdk.explanation import Explanation
 from desktop_app.sdk.method import Card, Method, State
 from desktop_app.sdk.params import Params, param
 from desktop_app.sdk.testing import CHECKS, BrokenPromise, check_method
@@ -223,6 +224,16 @@ class FlatFilling(Honest):
 
     def complete(self, images: Images, mask: Any) -> Images:
         return super().complete(images, mask)[:, 0]
+
+
+@breaks("other_capabilities_keep_their_shapes")
+class Misplacing(Honest):
+    """Gives as a reason a place outside of the image."""
+
+    def explain(self, images: Images) -> list[Explanation]:
+        outside = (0, 0, 4, images.shape[3] + 1)
+        picture = images[0, :, :4, :4]
+        return [Explanation(outside, 1.0, picture, 0, (0, 0, 4, 4), "discs") for _ in images]
 
 
 @breaks("answers_do_not_depend_on_the_company")

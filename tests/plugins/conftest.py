@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from desktop_app.toolbox import filters
+
 Bar = Callable[..., None]
 _PROPERTY = "bar"
 
@@ -36,6 +38,15 @@ def bar(record_property: Callable[[str, object], None]) -> Bar:
         assert above is None or value >= above, f"{method}: {measure} is {value}, bar {limit}"
 
     return clears
+
+
+@pytest.fixture(autouse=True)
+def quickly_learned_filters(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filters are learned from few patches where no bar has to be cleared."""
+    if not {"slow", "shared"} & {mark.name for mark in request.node.iter_markers()}:
+        monkeypatch.setattr(filters, "_PATCHES", 8_000)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

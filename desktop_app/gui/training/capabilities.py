@@ -12,6 +12,7 @@ def capability_words(capability: str) -> tuple[str, str]:
         "generates": (tr("Samples"), tr("Makes new images")),
         "scores": (tr("Anomaly score"), tr("Ranks images by how unusual they are")),
         "localizes": (tr("Heat map"), tr("Shows where an image is unusual")),
+        "explains": (tr("Reason"), tr("Shows the normal image that comes nearest")),
         "clusters": (tr("Clusters"), tr("Sorts images into groups")),
         "completes": (tr("Fills in"), tr("Fills in missing parts of images")),
         "translates": (tr("Translates"), tr("Turns images into other images")),

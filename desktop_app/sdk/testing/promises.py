@@ -16,6 +16,7 @@ from desktop_app.sdk.capabilities import CAPABILITIES, Inspects, capabilities_of
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.events import Metrics
+from desktop_app.sdk.explanation import Explanation
 from desktop_app.sdk.params import parameter_schema
 from desktop_app.sdk.testing.toys import SIDE, discs
 from desktop_app.sdk.testing.trial import (
@@ -191,6 +192,8 @@ def other_capabilities_keep_their_shapes(method: MethodType) -> None:
     probes = discs(_OTHERS, 1).images(slice(None))
     if isinstance(subject, CAPABILITIES["embeds"]):
         _require_rows("embed", subject.embed(), TOYS)
+    if isinstance(subject, CAPABILITIES["explains"]):
+        _require_reasons(subject.explain(probes))
     if isinstance(subject, CAPABILITIES["completes"]):
         mask = np.zeros((_OTHERS, SIDE, SIDE), np.bool_)
         mask[:, :8] = True
@@ -381,6 +384,21 @@ def _require_shape(name: str, answer: Any, shape: tuple[int, ...]) -> None:
         f"'{name}' must give {wanted.__name__}, got {answer.dtype}.",
     )
     require(np.isfinite(answer).all(), f"'{name}' gave numbers that are not finite.")
+
+
+def _require_reasons(reasons: Any) -> None:
+    require(len(reasons) == _OTHERS, f"explain gave {len(reasons)} reasons for {_OTHERS} images.")
+    for reason in reasons:
+        require(isinstance(reason, Explanation), f"explain must give Explanation, got {reason!r}.")
+        picture = reason.picture
+        require(picture.ndim == 3, f"explain must give pictures (C, h, w), got {picture.shape}.")
+        _require_images("explain", picture, picture.shape)
+        require(0 <= reason.row < TOYS, f"explain names row {reason.row} of {TOYS} images.")
+        for top, left, bottom, right in (reason.box, reason.source_box):
+            require(
+                0 <= top < bottom <= SIDE and 0 <= left < right <= SIDE,
+                f"explain gave the box {(top, left, bottom, right)} in images of {SIDE} pixels.",
+            )
 
 
 def _require_rows(name: str, answer: Any, count: int) -> None:
