@@ -57,7 +57,7 @@ class ContractiveParams(NetworkParams):
     )
     code_size: int = param(256, low=1, high=4096, scale="log", help="Numbers D in the code.")
     contraction: float = param(
-        0.1,
+        0.03,
         low=0.0,
         high=100.0,
         help="Weight of the penalty on how fast the code changes with the image; 0: a plain "
@@ -111,7 +111,7 @@ class ContractiveAutoencoder(AutoencodingMethod[ContractiveParams]):
             {
                 "plain": {"contraction": 0.0},
                 "default": {},
-                "strong": {"contraction": 1.0},
+                "strong": {"contraction": 0.3},
             },
         ),
     )
