@@ -43,6 +43,9 @@ def test_images_that_are_left_out_are_not_trained_on(mvtec_folder: Path, tmp_pat
     assert data is not None
     assert len(data["paths"]) == 10
     assert not set(left) & set(data["paths"])
+    assert data["left_out"] == left
+    notes = [event["text"] for event in run.events() if event["type"] == "note"]
+    assert "2 of 12 training images are left out, as was asked for." in notes
 
 
 def test_a_folder_without_any_image_left_says_so(mvtec_folder: Path, tmp_path: Path) -> None:

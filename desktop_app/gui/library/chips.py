@@ -1,4 +1,4 @@
-"""Labels and splits as chips: those that are on are shown, none on shows all."""
+"""Labels, splits and clusters as chips: those that are on are shown, none on shows all."""
 
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
@@ -15,7 +15,7 @@ _MOST = 14  # chips in sight; the others wait in a menu
 
 
 class CategoryChips(QWidget):
-    """One chip per label, split or verdict."""
+    """One chip per label, split, verdict or cluster."""
 
     def __init__(self, session: Session, kind: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,6 +29,8 @@ class CategoryChips(QWidget):
         self.setLayout(self._flow)
         self._menu.aboutToShow.connect(self._fill_menu)
         session.table_changed.connect(self._rebuild)
+        if kind == "cluster":
+            session.result_changed.connect(self._rebuild)
         self._filter.changed.connect(self._show_filter)
         follow_theme(self._recolour)
         self._rebuild()
@@ -51,7 +53,12 @@ class CategoryChips(QWidget):
         column = COLUMNS[self._kind](self._session)
         known = self._column
         self._column = column
-        if column is None or (known is not None and _same(known, column)):
+        if column is None:
+            self._flow.clear()
+            self._chips.clear()
+            self.hide()
+            return
+        if known is not None and _same(known, column):
             return
         self._flow.clear()
         self._chips.clear()

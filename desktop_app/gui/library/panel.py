@@ -179,13 +179,15 @@ class GalleryPanel(QWidget):
         row.addWidget(self._direction)
         self.splits = CategoryChips(self._session, "split")
         self.labels = CategoryChips(self._session, "label")
+        self.clusters = CategoryChips(self._session, "cluster")
         column = QVBoxLayout()
         column.setContentsMargins(SPACE.l, SPACE.s, SPACE.l, SPACE.s)
         column.setSpacing(SPACE.s - 2)
         column.addLayout(row)
         column.addWidget(self.splits)
         column.addWidget(self.labels)
-        column.addWidget(FilterBar(self._session, without=("label", "split", "path")))
+        column.addWidget(self.clusters)
+        column.addWidget(FilterBar(self._session, without=("label", "split", "cluster", "path")))
         return column
 
     def _footer(self) -> QHBoxLayout:

@@ -56,6 +56,21 @@ def test_the_gallery_shows_the_folder(panel: LibraryPanel, session: StillSession
     assert "12 training" in panel.gallery_panel._contents.text()
 
 
+def test_clusters_are_chips_while_a_run_has_found_some(
+    panel: LibraryPanel, session: StillSession
+) -> None:
+    chips = panel.gallery_panel.clusters
+    assert not chips.isVisible()
+    session.put_run("clusters")
+    clusters = np.arange(len(session.table)) % 3 - 1
+    session.put_result(replace(result_for(session), clusters=clusters))
+    assert chips.isVisible()
+    chips.chip("1").click()
+    assert np.flatnonzero(session.visible).tolist() == np.flatnonzero(clusters == 1).tolist()
+    session.put_result(result_for(session))
+    assert not chips.isVisible()
+
+
 def test_chips_show_only_what_is_chosen(panel: LibraryPanel, session: StillSession) -> None:
     panel.gallery_panel.labels.chip("blot").click()
     assert shown(session) == {"test/blot"}
