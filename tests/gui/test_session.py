@@ -105,8 +105,8 @@ def test_the_feed_gathers_every_step(qtbot: QtBot, session: Session, mvtec_folde
     job = trained(qtbot, session, mvtec_folder)
     qtbot.waitUntil(lambda: job.feed.progress == 1.0, timeout=_PATIENCE)
 
-    assert job.feed.curves.x("step").tolist() == list(range(1, 9))
-    assert np.isfinite(job.feed.curves.values("loss")).all()
+    told = np.isfinite(job.feed.curves.values("loss"))  # other rows are what the host measured
+    assert job.feed.curves.x("step")[told].tolist() == list(range(1, 9))
     assert job.feed.previews["reconstructions"]
     assert job.feed.latents
 
