@@ -33,7 +33,6 @@ from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.networks import image_statistics
-from desktop_app.toolbox.training import Step
 
 Kind = Literal["binary", "gaussian"]
 
@@ -303,11 +302,6 @@ class LogPartition:
     value: float
     error: float
     """One standard error, from the scatter of the chains."""
-
-
-def is_time(step: Step, times: int) -> bool:
-    """Tell whether a step is one of about `times` of the training, or its last."""
-    return step.number % max(1, step.total // times) == 0 or step.number == step.total
 
 
 def annealed_partition(

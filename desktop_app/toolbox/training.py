@@ -93,6 +93,11 @@ def training_steps(
             )
 
 
+def is_time(step: Step, times: int) -> bool:
+    """Tell whether a step is one of about `times` of the training, or its last."""
+    return step.number % max(1, step.total // times) == 0 or step.number == step.total
+
+
 def shuffled(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of `count` rows in an epoch; it depends on nothing but its arguments."""
     return np.random.default_rng([seed, epoch]).permutation(count)

@@ -39,14 +39,13 @@ from desktop_app.toolbox.boltzmann import (
     MachineParams,
     dead_share,
     finite,
-    is_time,
 )
 from desktop_app.toolbox.boltzmann_views import SHOWN, as_pictures, histogram
 from desktop_app.toolbox.inference import evaluating, inference
 from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError
 from desktop_app.toolbox.running import RunningMean
 from desktop_app.toolbox.torch_method import TorchMethod
-from desktop_app.toolbox.training import Step, descend, to_device, training_steps
+from desktop_app.toolbox.training import Step, descend, is_time, to_device, training_steps
 
 _MEAN_ROWS = 1024
 """Images from which the mean of a layer's input is taken."""

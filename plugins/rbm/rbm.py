@@ -38,7 +38,6 @@ from desktop_app.toolbox.boltzmann import (
     annealed_partition,
     dead_share,
     finite,
-    is_time,
     tossed,
 )
 from desktop_app.toolbox.boltzmann_views import (
@@ -52,7 +51,7 @@ from desktop_app.toolbox.networks import image_statistics
 from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError
 from desktop_app.toolbox.running import RunningMean
 from desktop_app.toolbox.torch_method import TorchMethod
-from desktop_app.toolbox.training import to_device
+from desktop_app.toolbox.training import is_time, to_device
 
 _MOST_COMPARED = 256
 """Images on either side of the free-energy gap."""

@@ -1,0 +1,195 @@
+"""What only the context autoencoder promises."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from desktop_app.sdk.data import ArrayDataset, Images
+from desktop_app.sdk.events import Metrics, Preview, TrivialValue
+from desktop_app.toolbox.baselines import context_error
+from plugins.context_ae.context_ae import ContextAE, ContextParams
+from plugins.context_ae.masks import (
+    centre_mask,
+    grid_masks,
+    hidden_regions,
+    smoothly_filled,
+    surrounded,
+)
+from tests.plugins.pictures import last_metrics, shaded
+
+QUICK = {"epochs": 1, "least_steps": 2, "nodes": 8, "code_size": 4, "batch_size": 16}
+
+
+def context_ae(**values: object) -> ContextAE:
+    return ContextAE(ContextParams.parse(QUICK | values))
+
+
+@pytest.mark.parametrize("region", ["any", "centre", "square", "blocks", "brush"])
+def test_regions_hide_a_part_of_every_image(region: str) -> None:
+    torch.manual_seed(0)
+    masks = hidden_regions(region, 50, 40, 28, 0.5)  # type: ignore[arg-type]
+
+    shares = masks.float().mean(dim=(1, 2, 3))
+    assert masks.shape == (50, 1, 40, 28)
+    assert 0.02 < shares.mean() < 0.5
+    assert shares.max() < 0.8
+    assert region == "centre" or len(torch.unique(masks.flatten(1), dim=0)) > 45
+
+
+def test_the_grid_hides_each_pixel_once() -> None:
+    for rows, columns in ((32, 32), (28, 45), (5, 9)):
+        assert (grid_masks(rows, columns).sum(dim=0) == 1).all()
+
+
+def test_the_band_surrounds_the_region() -> None:
+    mask = centre_mask(12, 12, 0.5)
+
+    band = surrounded(mask, 2) & ~mask
+
+    assert int(band.sum()) == 10 * 10 - 6 * 6
+    assert int((surrounded(mask, 0) & ~mask).sum()) == 0
+
+
+def test_smooth_fillings_keep_what_is_known_and_continue_slopes() -> None:
+    slope = torch.linspace(0, 1, 32).expand(1, 1, 32, 32)
+    mask = centre_mask(32, 32, 0.5)
+
+    filled = smoothly_filled(torch.where(mask, torch.tensor(9.0), slope), mask)
+
+    assert torch.equal(filled[~mask], slope[~mask])
+    assert (filled - slope).abs().max() < 0.2
+    assert (filled - slope)[mask].square().mean() < 0.3 * (slope - 0.5)[mask].square().mean()
+
+
+def test_smooth_fillings_do_not_see_what_is_hidden() -> None:
+    x = torch.rand(2, 3, 21, 18)
+    mask = hidden_regions("any", 2, 21, 18, 0.5)
+    changed = torch.where(mask, torch.rand(1), x)
+
+    torch.testing.assert_close(smoothly_filled(changed, mask), smoothly_filled(x, mask))
+
+
+def test_an_untrained_network_draws_the_smooth_continuation() -> None:
+    method = context_ae()
+    next(method.fit(shaded(40)))
+    x = torch.from_numpy(shaded(5, seed=1).images(slice(None)))
+    mask = centre_mask(16, 16, 0.5).expand(5, -1, -1, -1)
+    network = method.network
+
+    expected = smoothly_filled(network.deviation(x), mask) * network.spread + network.centre
+
+    torch.testing.assert_close(network(x, mask), expected)
+
+
+@pytest.mark.parametrize("adversary", ["squares", "entropy"])
+def test_the_loss_is_that_of_the_paper(adversary: str) -> None:
+    data = shaded(16)
+    method = context_ae(
+        region="centre",
+        adversarial=0.3,
+        adversary=adversary,
+        learning_rate=1e-8,
+        least_steps=1,
+        overlap=1,
+    )
+    values = last_metrics(method.fit(data)).values
+
+    x = torch.from_numpy(data.images(slice(None)))
+    mask = centre_mask(16, 16, 0.5)
+    weights = mask + 10.0 * (surrounded(mask, 1) & ~mask)
+    with torch.no_grad():
+        drawn = method.network(x, mask.expand(16, -1, -1, -1))
+        said = method.judge(method.network.deviation(torch.where(mask, drawn, x)))
+    error = (drawn - x).square()
+    squares = (weights * error).sum() / (16 * 64) / x.sub(x.mean(0)).square().mean()
+    deceit = (
+        (said - 1).square().mean()
+        if adversary == "squares"
+        else torch.nn.functional.softplus(-said).mean()
+    )
+
+    assert values["mse"] == pytest.approx(float(error[..., 4:12, 4:12].mean()), rel=1e-3)
+    assert values["adversarial"] == pytest.approx(float(deceit), rel=1e-3)
+    assert values["loss"] == pytest.approx(float(0.7 * squares + 0.3 * deceit), rel=1e-3)
+
+
+def test_what_is_hidden_has_no_influence_and_what_is_not_stays() -> None:
+    method = context_ae()
+    last_metrics(method.fit(shaded(40, 3)))
+    x = shaded(4, 3, seed=1).images(slice(None))
+    mask = np.zeros((4, 16, 16), bool)
+    mask[:, 3:9, 5:] = True
+    other = np.where(mask[:, None], np.float32(0.3), x)
+
+    filled = method.complete(x, mask)
+
+    np.testing.assert_allclose(filled, method.complete(other, mask), atol=1e-6)
+    np.testing.assert_array_equal(np.moveaxis(filled, 1, 3)[~mask], np.moveaxis(x, 1, 3)[~mask])
+
+
+def test_lines_are_the_mean_image_and_a_linear_prediction() -> None:
+    events = list(context_ae(region="centre").fit(shaded(200)))
+
+    lines = {e.meaning: e for e in events if isinstance(e, TrivialValue)}
+    assert set(lines) == {"mean image", "ridge from context", "cannot tell"}
+    assert lines["ridge from context"].stays is None
+    assert lines["ridge from context"].value < 0.05 * lines["mean image"].value
+    assert any(isinstance(e, Preview) for e in events)
+
+
+def test_linear_predictions_are_those_of_the_textbook() -> None:
+    random = np.random.default_rng(0)
+    data = ArrayDataset(random.integers(0, 256, (200, 1, 6, 6)).astype(np.uint8))
+    mask = np.zeros((1, 6, 6), bool)
+    mask[0, 2:4, 2:4] = True
+    found = context_error(data, mask)
+
+    x = data.images(slice(None)).reshape(200, 36).astype(np.float64)
+    apart = np.arange(200) % 5 == 4
+    x -= x[~apart].mean(axis=0)
+    hidden = mask.ravel()
+    context, wanted = x[:, ~hidden], x[:, hidden]
+    scale = np.square(context[~apart]).sum() / (~apart).sum()  # mean variance in image space
+    errors = []
+    for penalty in (1e-3, 1e-2, 1e-1, 1.0):
+        gram = context[~apart].T @ context[~apart] + penalty * scale * np.eye(32)
+        weights = np.linalg.solve(gram, context[~apart].T @ wanted[~apart])
+        errors.append(np.square(context[apart] @ weights - wanted[apart]).mean())
+
+    assert found is not None
+    assert found.ridge == pytest.approx(min(errors), rel=1e-3)
+    assert found.mean_image == pytest.approx(np.square(wanted[apart]).mean(), rel=1e-4)
+
+
+def test_three_causes_are_seen_in_the_surroundings() -> None:
+    method = context_ae(region="centre", least_steps=150, adversarial=0, nodes=16)
+    told = [e for e in method.fit(shaded(128)) if isinstance(e, Metrics)]
+
+    x = shaded(32, seed=5).images(slice(None))
+    mask = np.broadcast_to(centre_mask(16, 16, 0.5).numpy()[0], (32, 16, 16))
+    error = np.square(method.complete(x, mask) - x)[:, :, 4:12, 4:12].mean()
+    assert error < 0.1 * x[:, :, 4:12, 4:12].var(axis=0).mean()
+    assert set(told[-1].values) == {"loss", "mse"}
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_small_photographs_are_filled_in_better_than_by_ridge(shared_data: Path) -> None:
+    folder = shared_data / "cifar10_subset"
+    params = {"region": "centre", "size": 0.25, "nodes": 64, "adversarial": 0, "epochs": 8}
+    method = ContextAE(ContextParams.parse(params))
+    last_metrics(method.fit(ArrayDataset(_colours(folder / "train"))))
+
+    x: Images = ArrayDataset(_colours(folder / "test")).images(slice(None))
+    mask = np.broadcast_to(centre_mask(32, 32, 0.25).numpy()[0], (len(x), 32, 32))
+    error = float(np.square(method.complete(x, mask) - x)[:, :, 12:20, 12:20].mean())
+    print(f"centre 8 x 8 of 32: {error:.5f}")
+    assert error < 0.0160
+
+
+def _colours(folder: Path) -> np.ndarray:
+    files = sorted(folder.glob("*/*"))
+    return np.stack([np.asarray(Image.open(f).convert("RGB")).transpose(2, 0, 1) for f in files])
