@@ -125,7 +125,7 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         ),
     )
 
-    toy_params: ClassVar[dict[str, int]] = {"nodes": 16, "code_size": 16}
+    toy_params: ClassVar[dict[str, int]] = {"nodes": 8, "code_size": 16, "adversarial": 0}
     """What the conformance kit trains with on its small images."""
 
     def build(self, sample_shape: tuple[int, int, int]) -> None:
@@ -287,9 +287,9 @@ class ContextNetwork(nn.Module):
         beside = 2 if params.skips else 1
         self.up = nn.ModuleList(
             _layer(nn.ConvTranspose2d(beside * before, after, 4, stride=2, padding=1))
-            for before, after in pairwise([*reversed(channels), max(channels[0], 16)])
+            for before, after in pairwise([*reversed(channels), channels[0]])
         )
-        self.last = nn.Conv2d(max(channels[0], 16), sample_shape[0], 3, padding=1)
+        self.last = nn.Conv2d(channels[0], sample_shape[0], 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(_bias(self.last))
         self.register_buffer("centre", torch.full(sample_shape, 0.5))
@@ -312,27 +312,29 @@ class ContextNetwork(nn.Module):
         """Return whole images (N, C, H, W), drawn from what is not hidden."""
         base = smoothly_filled(self.deviation(images), mask)
         code, maps = self._coded(base, mask)
-        x = functional.leaky_relu(self.outwards(code), _SLOPE).unflatten(1, self.start)
+        x: Tensor = functional.leaky_relu(self.outwards(code), _SLOPE).view(len(code), *self.start)
         for layer, beside, size in zip(
             self.up, reversed(maps), reversed(self.sizes[:-1]), strict=True
         ):
             x = torch.cat([x, beside], dim=1) if self.skips else x
             x = functional.leaky_relu(layer(x), _SLOPE)[:, :, : size[0], : size[1]]
-        return (base + self.last(x)) * self.spread + self.centre
+        drawn: Tensor = (base + self.last(x)) * self.spread + self.centre
+        return drawn
 
     def _coded(self, base: Tensor, mask: Tensor) -> tuple[Tensor, list[Tensor]]:
-        x = torch.cat([base, mask.to(base.dtype)], dim=1)
-        maps = []
+        x: Tensor = torch.cat([base, mask.to(base.dtype)], dim=1)
+        maps: list[Tensor] = []
         for layer in self.down:
             x = functional.leaky_relu(layer(x), _SLOPE)
             maps.append(x)
-        return self.inwards(x.flatten(1)), maps
+        code: Tensor = self.inwards(x.flatten(1))
+        return code, maps
 
 
 def _judge(sample_shape: tuple[int, int, int], nodes: int) -> nn.Sequential:
     """Return a network that gives each image a number: 1 for real, 0 for filled."""
     sizes = conv_sizes(sample_shape, 0)
-    channels = [sample_shape[0], *conv_channels(len(sizes) - 1, max(16, nodes // 2))]
+    channels = [sample_shape[0], *conv_channels(len(sizes) - 1, max(4, nodes // 2))]
     layers: list[nn.Module] = []
     for pair in pairwise(channels):
         layers += [_layer(nn.Conv2d(*pair, 3, stride=2, padding=1)), nn.LeakyReLU(0.2)]
@@ -343,8 +345,10 @@ def _judge(sample_shape: tuple[int, int, int], nodes: int) -> nn.Sequential:
 def _layer(layer: nn.Module) -> nn.Module:
     """Return a layer with the initial weights that keep the scale of leaky rectifiers."""
     weight = next(layer.parameters())
-    mode = "fan_out" if isinstance(layer, nn.ConvTranspose2d) else "fan_in"
-    nn.init.kaiming_normal_(weight, a=_SLOPE, mode=mode)
+    if isinstance(layer, nn.ConvTranspose2d):
+        nn.init.kaiming_normal_(weight, a=_SLOPE, mode="fan_out")
+    else:
+        nn.init.kaiming_normal_(weight, a=_SLOPE)
     nn.init.zeros_(_bias(layer))
     return layer
 

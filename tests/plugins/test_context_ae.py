@@ -116,6 +116,20 @@ def test_the_loss_is_that_of_the_paper(adversary: str) -> None:
     assert values["loss"] == pytest.approx(float(0.7 * squares + 0.3 * deceit), rel=1e-3)
 
 
+def test_network_and_adversary_resume_as_if_never_interrupted() -> None:
+    data, values = shaded(32), {"least_steps": 4, "adversarial": 0.1}
+    whole = [e.values for e in context_ae(**values).fit(data) if isinstance(e, Metrics)]
+    first = context_ae(**values)
+    events = (e for e in first.fit(data) if isinstance(e, Metrics))
+    told = [next(events).values, next(events).values]
+    second = context_ae(**values)
+    second.restore(first.state())
+
+    told += [e.values for e in second.fit(data) if isinstance(e, Metrics)]
+
+    assert told == whole
+
+
 def test_what_is_hidden_has_no_influence_and_what_is_not_stays() -> None:
     method = context_ae()
     last_metrics(method.fit(shaded(40, 3)))
@@ -165,7 +179,7 @@ def test_linear_predictions_are_those_of_the_textbook() -> None:
 
 
 def test_three_causes_are_seen_in_the_surroundings() -> None:
-    method = context_ae(region="centre", least_steps=150, adversarial=0, nodes=16)
+    method = context_ae(region="centre", least_steps=100, adversarial=0, nodes=16)
     told = [e for e in method.fit(shaded(128)) if isinstance(e, Metrics)]
 
     x = shaded(32, seed=5).images(slice(None))
