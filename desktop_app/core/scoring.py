@@ -536,6 +536,16 @@ def false_alarm_threshold(
 def tail_threshold(normal_scores: ArrayLike, rate: float = 0.001, tail: float = 0.1) -> float:
     """Return the threshold that the share `rate` of normal images is expected to exceed.
 
+    Raises InvalidInput as `tail_thresholds` does.
+    """
+    return tail_thresholds(normal_scores, [rate], tail)[0]
+
+
+def tail_thresholds(
+    normal_scores: ArrayLike, rates: Sequence[float], tail: float = 0.1
+) -> list[float]:
+    """Return the thresholds that shares of normal images are expected to exceed, from one fit.
+
     Beyond what was seen it is extrapolated: a generalised Pareto distribution is fitted to the
     excesses over the highest share `tail` of scores (N,) (peaks over threshold; Siffer et al.,
     Anomaly Detection in Streams with Extreme Value Theory, 2017, equation 1).
@@ -545,21 +555,22 @@ def tail_threshold(normal_scores: ArrayLike, rate: float = 0.001, tail: float = 
     from scipy.stats import genpareto
 
     values = _some_scores(normal_scores)
-    _require_share("false-alarm rate", rate)
     _require_share("tail", tail)
     base = float(np.quantile(values, 1 - tail))
     excesses = values[values > base] - base
-    if len(excesses) < LEAST_EXCESSES or not 0 < rate < tail:
-        raise InvalidInput(
-            f"A tail needs at least {LEAST_EXCESSES} scores above its start and a rate between 0 "
-            f"and {tail:g}; came {len(excesses)} scores and a rate of {rate:g}. "
-            "Use a quantile, or more normal images."
-        )
-    shape, _, scale = genpareto.fit(excesses, floc=0)
-    ratio = rate * len(values) / len(excesses)
+    for rate in rates:
+        _require_share("false-alarm rate", rate)
+        if len(excesses) < LEAST_EXCESSES or not 0 < rate < tail:
+            raise InvalidInput(
+                f"A tail needs at least {LEAST_EXCESSES} scores above its start and a rate between "
+                f"0 and {tail:g}; came {len(excesses)} scores and a rate of {rate:g}. "
+                "Use a quantile, or more normal images."
+            )
+    shape, _, scale = (float(number) for number in genpareto.fit(excesses, floc=0))
+    ratios = [rate * len(values) / len(excesses) for rate in rates]
     if abs(shape) < 1e-6:
-        return base - float(scale) * float(np.log(ratio))
-    return base + float(scale) / float(shape) * (float(ratio ** -float(shape)) - 1)
+        return [base - scale * float(np.log(ratio)) for ratio in ratios]
+    return [base + scale / shape * (float(ratio**-shape) - 1) for ratio in ratios]
 
 
 def binomial_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:

@@ -20,6 +20,9 @@ class Reference:
     """(n,), ascending."""
     name: str
     """What the images are, for the analyst: "training images"."""
+    caution: str = ""
+    """Why a threshold that rests on them may be off, for the analyst; "" where nothing speaks
+    against it."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -63,13 +66,17 @@ def reference_of(session: Session) -> Reference:
     judged_normal = session.verdicts == 1
     unseen = result.unseen if result.unseen is not None else np.zeros_like(scored)
     choices = (
-        (unseen & (session.truth != 1), tr("held-out images")),
-        (training & (session.truth != 1), tr("training images")),
-        (normal | judged_normal, tr("normal images")),
-        (np.ones_like(scored), tr("images")),
+        (unseen & (session.truth != 1), tr("held-out images"), ""),
+        (training & (session.truth != 1), tr("training images"), _of_training()),
+        (normal | judged_normal, tr("normal images"), ""),
     )
-    for mask, name in choices:
+    for mask, name, caution in choices:
         chosen = result.scores[mask & scored]
         if len(chosen) >= _FEWEST:
-            return Reference(np.sort(chosen.astype(np.float64)), name)
-    return Reference(np.sort(result.scores[scored].astype(np.float64)), tr("images"))
+            return Reference(np.sort(chosen.astype(np.float64)), name, caution)
+    everything = np.sort(result.scores[scored].astype(np.float64))
+    return Reference(everything, tr("images"), tr("unusual ones may be among them"))
+
+
+def _of_training() -> str:
+    return tr("new ones tend to score higher")

@@ -5,15 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop_app.core.scoring import (
-    ThresholdTable,
-    false_alarm_threshold,
-    mad_threshold,
-    quantile_threshold,
-)
+from desktop_app.core.scoring import ThresholdTable
 from desktop_app.gui.categories import splits_of
 from desktop_app.gui.i18n import tr
-from desktop_app.gui.scorescale import reference_of
 from desktop_app.gui.session import Session
 
 Mask = NDArray[np.bool_]
@@ -97,60 +91,3 @@ def _judgement(
         return None
     table = ThresholdTable.build(result.scores[known], anomalous[known])
     return Judgement(key, *names, known, known & anomalous, table)
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A threshold that follows from a rule."""
-
-    name: str
-    value: float | None
-    """None where the rule cannot be followed."""
-    detail: str
-    """What it means, or why it cannot be followed."""
-
-
-def proposals(session: Session, judgement: Judgement | None) -> list[Proposal]:
-    """Return the automatic thresholds: by labels where there are some, else by normal images."""
-    found = [_best_f1(judgement)]
-    reference = reference_of(session)
-    if len(reference) < _FEWEST:
-        reason = tr("Needs at least {n} scored images.", n=_FEWEST)
-        return [*found, *(Proposal(name, None, reason) for name in _rule_names())]
-    quantile, alarms, deviations = _rule_names()
-    count = f"{len(reference):,} {reference.name}"
-    alarm = false_alarm_threshold(reference.scores, _RATE)
-    interval = f"{100 * alarm.interval.low:.1f}-{100 * alarm.interval.high:.1f} %"
-    return [
-        *found,
-        Proposal(quantile, quantile_threshold(reference.scores, _QUANTILE), count),
-        Proposal(
-            alarms,
-            alarm.threshold,
-            tr("{count}; true rate {interval} (95 %)", count=count, interval=interval),
-        ),
-        Proposal(deviations, mad_threshold(reference.scores, _DEVIATIONS), count),
-    ]
-
-
-_FEWEST = 5
-_QUANTILE, _RATE, _DEVIATIONS = 0.99, 0.01, 3.0
-
-
-def _rule_names() -> tuple[str, str, str]:
-    return (
-        tr("99 % quantile"),
-        tr("At most 1 % false alarms"),
-        tr("Median + 3 robust deviations"),
-    )
-
-
-def _best_f1(judgement: Judgement | None) -> Proposal:
-    name = tr("Best F1")
-    if judgement is None or not judgement.is_complete:
-        reason = tr("Needs images known to be normal and anomalous: labels, or your verdicts.")
-        return Proposal(name, None, reason)
-    f1, threshold = judgement.table.best_f1()
-    count = int(judgement.known.sum())
-    detail = tr("F1 {f1} on {n} {images}", f1=f"{f1:.3f}", n=f"{count:,}", images=judgement.name)
-    return Proposal(name, threshold, detail)

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
-    QMenu,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from desktop_app.gui.categories import Categories, categories, labels_of
 from desktop_app.gui.filtering import Criterion, scored_between, shared_filter
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
+from desktop_app.gui.inspector.automaticmenu import AutomaticMenu
 from desktop_app.gui.inspector.counts import ConfusionMatrix, outcome_name
 from desktop_app.gui.inspector.curves import ScoreCurves
 from desktop_app.gui.inspector.histogram import ScoreHistogram, binned
@@ -27,7 +27,6 @@ from desktop_app.gui.inspector.judging import (
     best_first,
     judgement_by_verdicts,
     judgements_by_labels,
-    proposals,
 )
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, Theme, current_theme, follow_theme, set_role
@@ -144,9 +143,8 @@ class Measures(QWidget):
         )
         self._number.setFixedWidth(104)
         self._number.valueChanged.connect(self._session.set_threshold)
-        self._menu = QMenu(self)
-        self._menu.setToolTipsVisible(True)
-        self._menu.aboutToShow.connect(self._fill_menu)
+        self._menu = AutomaticMenu(self._session, self.judgement, self)
+        self._menu.chosen.connect(self._session.set_threshold)
         self.automatic = named(
             QToolButton(), tr("Automatic threshold"), tr("Let a rule find the threshold")
         )
@@ -331,20 +329,6 @@ class Measures(QWidget):
 
         depends_on = frozenset({"result", "threshold", "verdicts"})
         return Criterion(outcome_name(kind), mask, depends_on=depends_on)
-
-    # automatic thresholds
-
-    def _fill_menu(self) -> None:
-        self._menu.clear()
-        for proposal in proposals(self._session, self._judgement):
-            value = proposal.value
-            text = proposal.name if value is None else f"{proposal.name}\t{value:.4g}"
-            action = self._menu.addAction(text)
-            action.setEnabled(value is not None)
-            action.setToolTip(proposal.detail)
-            action.triggered.connect(
-                lambda _on=False, value=value: self._session.set_threshold(value)
-            )
 
     def _recolour(self, _theme: Theme) -> None:
         self._drawn = None

@@ -153,7 +153,7 @@ def test_automatic_thresholds_are_offered_with_their_values(
 ) -> None:
     menu = panel.measures.automatic.menu()
     menu.aboutToShow.emit()
-    best = menu.actions()[0]
+    best = next(action for action in menu.actions() if action.text().startswith("Best F1"))
     best.trigger()
     assert session.threshold == panel.measures.judgement().table.best_f1()[1]
 

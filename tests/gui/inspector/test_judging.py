@@ -1,4 +1,4 @@
-"""What scores are measured against, and the thresholds that follow."""
+"""What scores are measured against."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop_app.gui.inspector.judging import judgements, proposals
+from desktop_app.gui.inspector.judging import judgements
 from tests.gui.fakes_session import StillSession, result_for, synthetic_table
 
 
@@ -55,25 +55,3 @@ def test_the_cells_of_the_matrix_are_told_apart(session: StillSession) -> None:
     counts = judgement.table.at(120.0)
     for kind in ("tp", "fn", "fp", "tn"):
         assert judgement.outcome(scores, 120.0, kind).sum() == getattr(counts, kind)
-
-
-def test_the_best_f1_separates_what_can_be_separated(session: StillSession) -> None:
-    score_by_truth(session)
-    best = proposals(session, judgements(session)[0])[0]
-    assert best.value == 101.0
-    assert "1.000" in best.detail
-
-
-def test_thresholds_without_labels_come_from_all_images(session: StillSession) -> None:
-    session._take_table(replace(synthetic_table(40), labels=[""] * 40), keep=False)
-    session.put_result(result_for(session))
-    best, *others = proposals(session, None)
-    assert best.value is None
-    assert "labels" in best.detail
-    assert all(other.value is not None for other in others)
-
-
-def test_too_few_images_give_a_reason_instead_of_a_threshold(session: StillSession) -> None:
-    session._take_table(synthetic_table(3), keep=False)
-    session.put_result(result_for(session))
-    assert all(proposal.value is None for proposal in proposals(session, None))
