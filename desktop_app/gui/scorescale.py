@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from desktop_app.core.columns import ResultColumns
 from desktop_app.gui.categories import splits_of
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.session import Session
@@ -61,16 +62,7 @@ def reference_of(session: Session) -> Reference:
     if result is None or result.scores is None:
         return Reference(np.zeros(0), "")
     scored = np.isfinite(result.scores)
-    training = splits_of(session).mask(frozenset({"train"}))
-    normal = session.truth == 0
-    judged_normal = session.verdicts == 1
-    unseen = result.unseen if result.unseen is not None else np.zeros_like(scored)
-    choices = (
-        (unseen & (session.truth != 1), tr("held-out images"), ""),
-        (training & (session.truth != 1), tr("training images"), _of_training()),
-        (normal | judged_normal, tr("normal images"), ""),
-    )
-    for mask, name, caution in choices:
+    for mask, name, caution in _usual_images(session, result):
         chosen = result.scores[mask & scored]
         if len(chosen) >= _FEWEST:
             return Reference(np.sort(chosen.astype(np.float64)), name, caution)
@@ -78,5 +70,27 @@ def reference_of(session: Session) -> Reference:
     return Reference(everything, tr("images"), tr("unusual ones may be among them"))
 
 
-def _of_training() -> str:
-    return tr("new ones tend to score higher")
+def usual_rows(session: Session) -> NDArray[np.int64]:
+    """Return the rows that the run has looked at and that stand for what is usual; perhaps none."""
+    result = session.result
+    if result is None:
+        return np.zeros(0, np.int64)
+    for mask, _name, _caution in _usual_images(session, result):
+        rows = np.flatnonzero(mask & (result.index >= 0))
+        if len(rows) >= _FEWEST:
+            return rows
+    return np.zeros(0, np.int64)
+
+
+def _usual_images(
+    session: Session, result: ResultColumns
+) -> list[tuple[NDArray[np.bool_], str, str]]:
+    """Return masks (N,), names and cautions of images that stand for what is usual, best first."""
+    training = splits_of(session).mask(frozenset({"train"}))
+    unseen = result.unseen if result.unseen is not None else np.zeros(len(result.index), np.bool_)
+    caution = tr("new ones tend to score higher")
+    return [
+        (unseen & (session.truth != 1), tr("held-out images"), ""),
+        (training & (session.truth != 1), tr("training images"), caution),
+        ((session.truth == 0) | (session.verdicts == 1), tr("normal images"), ""),
+    ]

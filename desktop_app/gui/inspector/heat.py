@@ -23,18 +23,32 @@ def heat_rgba(
     lut: NDArray[np.uint8],
     *,
     fade: bool = True,
+    usual: float | None = None,
 ) -> NDArray[np.uint8]:
     """Return a map (H, W) as RGBA (H, W, 4), low values transparent where `fade` is set.
 
     `limits` are the values of the first and the last colour of `lut` (256, 3); what is not a number
-    is transparent.
+    is transparent. Where it is known up to which value maps are `usual`, all below it fades out.
     """
     share = relative(values, limits)
     rgba = np.empty((*share.shape, 4), np.uint8)
     rgba[..., :3] = lut[(np.nan_to_num(share) * 255).astype(np.uint8)]
-    alpha = np.minimum(share / _FADE, 1.0) if fade else np.ones_like(share)
+    above = share if usual is None else relative(values, (usual, max(usual, limits[1])))
+    alpha = np.minimum(above / _FADE, 1.0) if fade else np.ones_like(share)
     rgba[..., 3] = np.where(np.isfinite(share), alpha * 255, 0).astype(np.uint8)
     return rgba
+
+
+def greyed(
+    lut: NDArray[np.uint8], limits: tuple[float, float], usual: float | None
+) -> NDArray[np.uint8]:
+    """Return colours (256, 3) of a scale, those below the usual value without their hue."""
+    if usual is None:
+        return lut
+    shown = lut.copy()
+    stop = int(relative(np.array([usual]), limits)[0] * len(lut))
+    shown[:stop] = lut[:stop].mean(axis=1, keepdims=True).astype(np.uint8)
+    return shown
 
 
 def heat_rgb(

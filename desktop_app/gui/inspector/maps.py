@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app.gui.methods import can
+from desktop_app.gui.scorescale import usual_rows
 from desktop_app.gui.session import Session
 
 Map = NDArray[np.float32]
 
 _SAMPLED = 12  # images whose maps set the scale
 _KEPT = 64
+_USUAL_MAPS = 64  # maps of usual images, evenly chosen, that are looked at
+_USUAL_SHARE = 99.0  # percent of their pixels that count as usual
 
 
 class HeatMaps(QObject):
@@ -32,6 +35,7 @@ class HeatMaps(QObject):
         self._session = session
         self._made: OrderedDict[int, Map] = OrderedDict()  # by image id
         self._limits: tuple[float, float] | None = None
+        self._usual: float | None = None
         session.result_changed.connect(self._forget)
         session.run_changed.connect(self._forget)
 
@@ -48,6 +52,15 @@ class HeatMaps(QObject):
         if result is not None and result.maps is not None:
             return result.map_range
         return self._limits or (0.0, 1.0)
+
+    @property
+    def usual(self) -> float | None:
+        """The value below which nearly all pixels of usual images lie.
+
+        Usual are held-out images, else normal training images, else normal ones. None while it is
+        not known: no maps on disk, or no such images.
+        """
+        return self._usual
 
     def map(self, row: int) -> Map | None:
         """Return the map (H, W) of a row if it is at hand; else it is on its way, if possible."""
@@ -88,4 +101,23 @@ class HeatMaps(QObject):
 
     def _forget(self) -> None:
         self._made.clear()
-        self._limits = None
+        self._limits = self._usual = None
+        self._find_usual()
+
+    def _find_usual(self) -> None:
+        result, rows = self._session.result, usual_rows(self._session)
+        if result is None or result.maps is None or not len(rows):
+            return
+        maps = result.maps
+        chosen = np.linspace(0, len(rows) - 1, min(len(rows), _USUAL_MAPS)).astype(np.int64)
+        places = np.sort(result.index[rows[np.unique(chosen)]])
+
+        def found() -> float:
+            return float(np.percentile(np.asarray(maps[places]), _USUAL_SHARE))
+
+        def take(value: float) -> None:
+            if self._session.result is result:
+                self._usual = value
+                self.arrived.emit()
+
+        self._session.background.run("usual maps", found, take)

@@ -14,6 +14,7 @@ from desktop_app.gui.icons import set_icon
 from desktop_app.gui.inspector.heat import (
     DIFFERENCE_RANGE,
     difference,
+    greyed,
     heat_rgb,
     heat_rgba,
     pixels_of,
@@ -274,10 +275,16 @@ class Viewer(QWidget):
     def _colour_map(self) -> None:
         """Lay the map of the current image over the photograph, on the scale of all maps."""
         lut, limits, overlay = colour_map(self.colours.choice()), self._maps.limits, None
+        fades, usual = self._fade.isChecked(), self._maps.usual
         if self._map is not None:
-            rgba = heat_rgba(self._map, limits, lut, fade=self._fade.isChecked())
+            rgba = heat_rgba(self._map, limits, lut, fade=fades, usual=usual)
             overlay = image_from_array(rgba)
-        self._scale.set_scale(lut, *limits)
+        self._scale.set_scale(greyed(lut, limits, usual) if fades else lut, *limits)
+        tip = tr("Let the photograph show where nothing is unusual")
+        if usual is not None:
+            text = tr("Grey on the scale: below {value}, as 99 % of the pixels of usual images are")
+            tip = f"{tip}\n{text.format(value=f'{usual:.4g}')}"
+        self._fade.setToolTip(tip)
         self.panes["heat"].set_overlay(overlay, self.opacity.value() / 100)
         if self._difference is not None:
             self._show_difference(self._difference)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from desktop_app.gui.inspector.heat import difference, heat_rgba, outline, pixels_of
+from desktop_app.gui.inspector.heat import difference, greyed, heat_rgba, outline, pixels_of
 from desktop_app.gui.theme import colour_map
+
+GREY = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
 
 
 def test_a_value_has_the_same_colour_in_every_map() -> None:
@@ -59,3 +61,25 @@ def test_the_difference_is_the_mean_over_the_channels() -> None:
 def test_images_become_pixels_that_qt_can_draw() -> None:
     assert pixels_of(np.full((1, 2, 3), 0.5)).shape == (2, 3)
     assert pixels_of(np.full((3, 2, 3), 2.0)).max() == 255
+
+
+def test_what_is_usual_is_transparent_and_what_is_above_is_not() -> None:
+    values = np.array([[0.0, 0.5, 0.6, 1.0]])
+    alpha = heat_rgba(values, (0.0, 1.0), GREY, usual=0.5)[0, :, 3]
+    assert alpha[:2].tolist() == [0, 0]
+    assert 0 < alpha[2] < alpha[3] == 255
+    assert (heat_rgba(values, (0.0, 1.0), GREY, fade=False, usual=0.5)[..., 3] == 255).all()
+
+
+def test_a_usual_value_above_the_scale_leaves_only_what_exceeds_it() -> None:
+    alpha = heat_rgba(np.array([[0.9, 3.0]]), (0.0, 1.0), GREY, usual=2.0)[0, :, 3]
+    assert alpha.tolist() == [0, 255]
+
+
+def test_the_usual_part_of_a_scale_is_grey() -> None:
+    red = np.zeros((256, 3), np.uint8)
+    red[:, 0] = 240
+    shown = greyed(red, (0.0, 2.0), 1.0)
+    assert (shown[:128] == 80).all()
+    assert (shown[128:] == red[128:]).all()
+    assert greyed(red, (0.0, 2.0), None) is red

@@ -275,3 +275,15 @@ def test_a_report_is_written(
     panel.actions_.export_report()
     qtbot.waitUntil(lambda: bool(opened), timeout=20_000)
     assert "Fake method" in target.read_text(encoding="utf-8")
+
+
+def test_maps_of_usual_images_say_what_is_usual(
+    qtbot: QtBot, panel: InspectorPanel, session: StillSession
+) -> None:
+    maps = panel.viewer._maps
+    qtbot.waitUntil(lambda: maps.usual is not None)
+    training = np.flatnonzero(np.array(session.table.splits) == "train")
+    assert maps.usual == pytest.approx(np.percentile(session.result.maps[training], 99))
+    assert f"{maps.usual:.4g}" in panel.viewer._fade.toolTip()
+    session.put_result(result_for(session, maps=False))
+    assert maps.usual is None
