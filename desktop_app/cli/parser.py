@@ -19,8 +19,11 @@ Loupe: an offline workbench for unsupervised deep learning on folders of images.
   loupe export RUN           write the encoder for other programs
   loupe evaluate RUN FOLDER  measure scores and maps against labels and masks
   loupe compare FOLDER RUN RUN ...  see how far runs agree
+  loupe probe RUN FOLDER     see how well labels can be read from latents
+  loupe experiment FOLDER ...  train variants of a method and compare them
   loupe methods              list the methods
   loupe describe             describe the methods for the window, with problems of plugins
+  loupe index FOLDER         list a folder: counts, labels, problems
 
 Every sub-command explains itself: loupe train --help
 """
@@ -123,7 +126,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--folds",
-        type=_count,
+        type=_folds,
         metavar="K",
         help="score every training image by a method that has not seen it: train K more times, "
         "each without one part",
@@ -253,6 +256,13 @@ def _share(text: str) -> float:
     value = _not_negative(text, float, "a share")
     if value > 0.5:
         raise argparse.ArgumentTypeError(f"must be a share of 0 to 0.5, got '{text}'")
+    return value
+
+
+def _folds(text: str) -> int:
+    value = int(_not_negative(text, int, "a whole number"))
+    if value == 1 or value > 50:
+        raise argparse.ArgumentTypeError(f"must be 2 to 50 parts, or 0 for none, got '{text}'")
     return value
 
 

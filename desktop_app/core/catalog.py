@@ -26,6 +26,16 @@ from desktop_app.sdk.errors import InvalidInput, LoupeError, UnknownMethod
 from desktop_app.sdk.method import Method
 from desktop_app.sdk.params import parameter_schema
 
+FAMILIES = (
+    "Anomaly detection",
+    "Dimension reduction",
+    "Clustering",
+    "Autoencoders",
+    "Self-prediction",
+    "Boltzmann machines",
+    "Downstream",
+)
+"""Families in the order in which they are offered: first what answers an analyst's question."""
 _SECONDS = 180
 """A plugin that takes longer than this to load is listed as stalled."""
 
@@ -41,6 +51,7 @@ class MethodInfo:
     paper: str = ""
     needs: str = ""
     image_size: int = 64
+    rank: int = 50
     capabilities: tuple[str, ...] = ()
     parameters: list[dict[str, Any]] = field(default_factory=list)
     presets: list[dict[str, Any]] = field(default_factory=list)
@@ -63,6 +74,21 @@ class MethodInfo:
         return translated or str(getattr(self, name))
 
 
+def in_order(methods: Iterable[MethodInfo], language: str = "en") -> list[MethodInfo]:
+    """Return methods by family, then by rank, then by their titles in a language.
+
+    Families that Loupe does not know come last, by name.
+    """
+    places = {family: place for place, family in enumerate(FAMILIES)}
+
+    def key(info: MethodInfo) -> tuple[int, str, int, str]:
+        family = info.text("family", language)
+        place = places.get(info.family, len(places))
+        return place, family.lower(), info.rank, info.text("title", language).lower()
+
+    return sorted(methods, key=key)
+
+
 @dataclass(frozen=True)
 class Catalog:
     """All methods, and a stamp that tells whether the plugins have changed since."""
@@ -78,8 +104,8 @@ class Catalog:
         return usable[method_id]
 
     def usable(self) -> list[MethodInfo]:
-        """Return the methods without a problem."""
-        return [info for info in self.methods if not info.problem]
+        """Return the methods without a problem, in their order."""
+        return in_order(info for info in self.methods if not info.problem)
 
     def is_fresh(self) -> bool:
         """Tell whether the plugins are still those that were described."""
@@ -153,6 +179,7 @@ def _info(kind: type[Method[Any]], source: PluginSource, text: str) -> MethodInf
         paper=card.paper,
         needs=card.needs,
         image_size=card.image_size,
+        rank=card.rank,
         capabilities=capabilities_of(kind),
         parameters=parameter_schema(kind.params_type),
         presets=described_presets(kind),

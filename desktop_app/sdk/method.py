@@ -36,6 +36,8 @@ class Card:
     """What data it needs, where that is special."""
     image_size: int = 64
     """Side S in pixels that suits the method."""
+    rank: int = 50
+    """Place within the family: smaller ones stand first, equal ones by their titles."""
     translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Language -> field -> text, such as {"zh_CN": {"title": "...", "summary": "..."}}."""
 

@@ -22,7 +22,7 @@ from desktop_app.sdk.capabilities import Embeds
 from desktop_app.sdk.data import Array, Images
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Event, Events, Latents, Metrics, Note, TrivialValue
-from desktop_app.sdk.method import Method, State
+from desktop_app.sdk.method import Method, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Table, View
 from desktop_app.toolbox.mapquality import MapQuality, Quality
@@ -33,6 +33,11 @@ from desktop_app.toolbox.represented import RepresentedMethod
 Positions = NDArray[Any]
 """Floating (N, d), in the precision that suits a method."""
 
+SIZES = (
+    Preset("28 px", {}, "Digits and symbols.", image_size=28),
+    Preset("128 px", {"components": 100}, "Photographs.", image_size=128),
+)
+"""Presets that every map has."""
 SEARCH = 0.15
 """Share of the progress that the search of neighbours takes."""
 _TOLD_EVERY = 10

@@ -123,8 +123,3 @@ def smoothed(maps: Tensor, sigma: float | None = None) -> Tensor:
     kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
     padded = F.pad(maps.unsqueeze(1), (radius, radius, radius, radius), mode="reflect")
     return F.conv2d(F.conv2d(padded, kernel), kernel.transpose(2, 3)).squeeze(1)
-
-
-def parameter_count(module: nn.Module) -> int:
-    """Return the number of trainable numbers."""
-    return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)

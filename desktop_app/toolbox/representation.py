@@ -74,11 +74,6 @@ class Representation:
         """Share of the variance that the components keep."""
 
     @property
-    def is_learned(self) -> bool:
-        """Tell whether `learn` or `restore` was called."""
-        return self._sample_shape is not None
-
-    @property
     def makes_images(self) -> bool:
         """Tell whether vectors can be drawn as images."""
         by_length = self._params.scaling == "length"

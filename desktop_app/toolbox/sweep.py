@@ -22,6 +22,21 @@ CHOSEN = -1e300
 """The criterion of a number of clusters that the analyst wants, however good it is."""
 
 
+def numbers_to_try(wanted: int, most: int, least: int, different: int) -> list[int]:
+    """Return the numbers of clusters from `least` to `most` and the one that is wanted.
+
+    Where none is wanted (0), `least` is tried in any case. No number is larger than the number of
+    different vectors.
+    """
+    compared = range(least, max(most, 0 if wanted else least) + 1)
+    return sorted({min(count, different) for count in {*compared, wanted} if count > 0})
+
+
+def seed_of(seed: int, clusters: int, start: int) -> int:
+    """Return the seed of a start, which no other start of any number of clusters has."""
+    return (seed * 1_000_003 + clusters) * 1_009 + start
+
+
 class Sweep:
     """Where the walk is, the best models so far, and what was found about each K."""
 

@@ -58,6 +58,7 @@ class Autoencoder(AutoencodingMethod[AutoencoderParams]):
         family="Autoencoders",
         paper="10.1126/science.1127647",
         summary="Learns a short code for each image; what cannot be rebuilt from it is unusual.",
+        rank=10,
         translations={
             "zh_CN": {
                 "title": "自编码器",

@@ -67,6 +67,7 @@ class DenoisingAutoencoder(AutoencodingMethod[DenoisingParams]):
         family="Autoencoders",
         paper="10.1145/1390156.1390294",
         summary="Learns to repair spoilt images, and with it a code that ignores noise.",
+        rank=30,
         translations={
             "zh_CN": {
                 "title": "去噪自编码器",

@@ -37,7 +37,7 @@ from desktop_app.toolbox.portraits import Portraits
 from desktop_app.toolbox.representation import RepresentationParams, even_rows
 from desktop_app.toolbox.represented import RepresentedMethod
 from desktop_app.toolbox.states import part, united
-from desktop_app.toolbox.sweep import CHOSEN, Model, Sweep
+from desktop_app.toolbox.sweep import CHOSEN, Model, Sweep, numbers_to_try, seed_of
 
 Covariance = Literal["full", "tied", "diag", "spherical"]
 Vector = NDArray[np.float64]
@@ -112,6 +112,7 @@ class GaussianMixture(RepresentedMethod[MixtureParams]):
         family="Clustering",
         paper="Dempster, Laird & Rubin 1977",
         summary="Finds overlapping elliptic groups, scores images by density, draws new ones.",
+        rank=30,
         translations={
             "zh_CN": {
                 "title": "高斯混合模型",
@@ -255,9 +256,7 @@ class GaussianMixture(RepresentedMethod[MixtureParams]):
 
     def _counts(self, different: int) -> list[int]:
         """Return the numbers of Gaussians to try: no more than there are different vectors."""
-        wanted, most = self.params.clusters, self.params.most_clusters
-        compared = range(1, max(most, 0 if wanted else 1) + 1)
-        return sorted({min(count, different) for count in {*compared, wanted} if count > 0})
+        return numbers_to_try(self.params.clusters, self.params.most_clusters, 1, different)
 
     def _try(self, sweep: Sweep, sample: Vector, floor: float) -> Event:
         """Make one pass of the present start, and judge the number of Gaussians after its last."""
@@ -287,8 +286,7 @@ class GaussianMixture(RepresentedMethod[MixtureParams]):
         Every other start looks at vectors of unit variance in all directions, where long clusters
         side by side are not cut across.
         """
-        number = (self.seed * 1_000_003 + clusters) * 1_009 + start
-        random = torch.Generator().manual_seed(number)
+        random = torch.Generator().manual_seed(seed_of(self.seed, clusters, start))
         points = torch.from_numpy(_whitened(sample) if start % 2 else sample)
         _, labels = clustered(points, clusters, random, passes=_FIRST_PASSES)
         belongs = np.eye(clusters)[labels.numpy()]

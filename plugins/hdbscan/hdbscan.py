@@ -91,6 +91,7 @@ class HDBSCAN(RepresentedMethod[HDBSCANParams]):
         family="Clustering",
         paper="Campello et al. 2013",
         summary="Finds dense groups of any shape and number, and leaves the rest out as noise.",
+        rank=20,
         translations={
             "zh_CN": {
                 "title": "HDBSCAN 密度聚类",

@@ -30,7 +30,7 @@ from desktop_app.toolbox.portraits import Portraits
 from desktop_app.toolbox.representation import RepresentationParams, even_rows
 from desktop_app.toolbox.represented import RepresentedMethod
 from desktop_app.toolbox.states import part, united
-from desktop_app.toolbox.sweep import CHOSEN, Sweep
+from desktop_app.toolbox.sweep import CHOSEN, Sweep, numbers_to_try, seed_of
 
 _SAMPLE = 20_000
 """Images that starts and numbers of clusters are compared on; the last passes see all."""
@@ -83,6 +83,7 @@ class KMeans(RepresentedMethod[KMeansParams]):
         family="Clustering",
         paper="Lloyd 1982; Arthur & Vassilvitskii 2007",
         summary="Sorts images into groups around centroids, and says how many groups there are.",
+        rank=10,
         translations={
             "zh_CN": {
                 "title": "K 均值",
@@ -216,10 +217,8 @@ class KMeans(RepresentedMethod[KMeansParams]):
 
     def _counts(self, sample: Tensor) -> list[int]:
         """Return the numbers of clusters to try: no more than there are different vectors."""
-        wanted, most = self.params.clusters, self.params.most_clusters
-        compared = range(2, max(most, 0 if wanted else 2) + 1)
         different = len(torch.unique(sample, dim=0))
-        return sorted({min(count, different) for count in {*compared, wanted} if count > 0})
+        return numbers_to_try(self.params.clusters, self.params.most_clusters, 2, different)
 
     def _try(self, sweep: Sweep, sample: Tensor, smallest_move: float) -> Event:
         """Make a few passes of the present start, and judge the number of clusters at its end."""
@@ -227,8 +226,8 @@ class KMeans(RepresentedMethod[KMeansParams]):
         if sweep.model:
             centres = torch.from_numpy(sweep.model["centroids"])
         else:
-            number = (self.seed * 1_000_003 + K) * 1_009 + start
-            centres = first_centres(sample, K, torch.Generator().manual_seed(number))
+            random = torch.Generator().manual_seed(seed_of(self.seed, K, start))
+            centres = first_centres(sample, K, random)
         while sweep.start == start and seen < _AT_ONCE:
             moved, inertia = improved(sample, centres)
             ended = float((moved - centres).square().sum()) <= smallest_move

@@ -31,7 +31,7 @@ from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Scatter, View
-from desktop_app.toolbox.maps import MapMethod, MapParams, Positions
+from desktop_app.toolbox.maps import SIZES, MapMethod, MapParams, Positions
 
 Matrix = NDArray[np.float64]
 
@@ -100,8 +100,7 @@ class MDS(MapMethod[MDSParams]):
             {"distance": "cosine", "components": 0},
             "For the run of a contrastive encoder, whose directions carry the meaning.",
         ),
-        Preset("28 px", {}, "Digits and symbols.", image_size=28),
-        Preset("128 px", {"components": 100}, "Photographs.", image_size=128),
+        *SIZES,
     )
     toy_params: ClassVar[dict[str, Any]] = {"refine": 30}
     """What the conformance kit trains with on its small images."""

@@ -87,6 +87,7 @@ class PaDiM(InspectedPatches[PaDiMParams]):
         summary="Learns at every place how normal images vary and shows what varies otherwise.",
         needs="Normal images, all aligned alike; best with imported network weights.",
         image_size=224,
+        rank=30,
         translations={
             "zh_CN": {
                 "title": "图像块分布 (PaDiM)",

@@ -139,6 +139,7 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         summary="Remembers how normal images look at every place and shows what it never saw.",
         needs="Normal images; best with imported network weights.",
         image_size=224,
+        rank=10,
         translations={
             "zh_CN": {
                 "title": "图像块记忆",

@@ -103,6 +103,7 @@ class PCA(Method[PCAParams]):
         family="Dimension reduction",
         paper="0909.4061",
         summary="Finds the directions in which images differ most; the baseline for all others.",
+        rank=10,
         translations={
             "zh_CN": {
                 "title": "主成分分析",
@@ -263,7 +264,8 @@ class PCA(Method[PCAParams]):
             return
         channels, height, width = state.values["sample_shape"]
         axes = np.asarray(state.arrays["axes"])
-        if len(axes) > self.params.components or axes.shape[1] != channels * height * width:
+        F = channels * height * width
+        if axes.shape != (self._directions(F, int(state.values["work/count"])), F):
             raise InvalidInput(
                 f"The saved state has {len(axes)} directions of {axes.shape[1]} values, which does "
                 f"not fit {self.params.components} components: restore it with its own parameters."
@@ -282,11 +284,15 @@ class PCA(Method[PCAParams]):
             gathered["residual"] = math.inf
         self._work = _Work(**gathered)
 
+    def _directions(self, values: int, images: int) -> int:
+        """Return D, the directions that are kept of so many images of so many values."""
+        return max(1, min(self.params.components, values, images - 1))
+
     def _begin(self, data: Dataset) -> None:
         if len(data) == 0:
             raise InvalidInput(f"'{data.name}' holds no usable image to train on.")
         F, n = math.prod(data.sample_shape), len(data)
-        D = max(1, min(self.params.components, F, n - 1))
+        D = self._directions(F, n)
         L = min(F, n, D + max(16, D // 4))
         exact = F <= _EXACT_VALUES
         start = np.random.default_rng(self.seed).standard_normal((F, L)).astype(np.float32)

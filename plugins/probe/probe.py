@@ -14,7 +14,6 @@ Shapes: N images, C channels, H rows, W columns, D latent dimensions, K classes.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from desktop_app.sdk.capabilities import Encodes
-from desktop_app.sdk.data import Array, ArrayDataset, Dataset, Images, Labelled, Pixels, Rows
+from desktop_app.sdk.data import Array, ArrayDataset, Dataset, Images, Labelled, SomeRows
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Events, Note, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
@@ -282,7 +281,7 @@ class Probe(TorchMethod[ProbeParams]):
         """Return what the batches are taken from: no pixels where latents are known already."""
         if self.encoder is None:
             return ArrayDataset(np.zeros((len(rows), 1, 1, 1), np.uint8), data.name)
-        return _Part(data, rows)
+        return SomeRows(data, rows)
 
     def _features(self, data: Dataset, rows: NDArray[np.int64], batch: Tensor) -> Tensor:
         """Return the standardised latents (n, D) of a batch, with gradients if it learns."""
@@ -394,31 +393,6 @@ class _Standardised(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         standardised: Tensor = (self.encoder(images).flatten(1) - self.shift) / self.scale
         return standardised
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Some rows of a data set."""
-
-    data: Dataset
-    rows: NDArray[np.int64]
-
-    @property
-    def name(self) -> str:
-        return self.data.name
-
-    @property
-    def sample_shape(self) -> tuple[int, int, int]:
-        return self.data.sample_shape
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def pixels(self, rows: Rows) -> Pixels:
-        return self.data.pixels(self.rows[rows])
-
-    def images(self, rows: Rows) -> Images:
-        return self.data.images(self.rows[rows])
 
 
 def _classes(data: Dataset) -> tuple[str, ...]:

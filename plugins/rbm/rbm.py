@@ -100,6 +100,7 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
         paper="Hinton, 2002",
         summary="Learns features that switch on and off, and draws new images by letting them.",
         image_size=32,
+        rank=10,
         translations={
             "zh_CN": {
                 "title": "受限玻尔兹曼机",

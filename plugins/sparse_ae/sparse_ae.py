@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Dataset, Images
+from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Experiment, Preset
@@ -272,10 +272,6 @@ class SparseAutoencoder(AutoencodingMethod[SparseParams]):
         codes[units, units] += strength[units]
         images = self.decode(codes)
         return ImageGrid("What units draw", images[:-1] - images[-1], signed=True)
-
-    def _best_images(self) -> Images:
-        images: Images = self.best.cpu().numpy().copy()
-        return images
 
     @torch.no_grad()
     def _observe_units(self, x: Tensor, h: Tensor) -> None:

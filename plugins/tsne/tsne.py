@@ -30,7 +30,7 @@ from desktop_app.sdk.events import Events, Note, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import param
-from desktop_app.toolbox.maps import MapMethod, MapParams, Positions
+from desktop_app.toolbox.maps import SIZES, MapMethod, MapParams, Positions
 
 _MOMENTUM = 0.8
 _LEAST_GAIN = 0.01
@@ -99,6 +99,7 @@ class TSNE(MapMethod[TSNEParams]):
         family="Dimension reduction",
         paper="van der Maaten & Hinton, JMLR 9, 2008",
         summary="A map on which neighbours stay neighbours: shows the groups that a folder holds.",
+        rank=30,
         translations={
             "zh_CN": {
                 "title": "t-SNE 降维图",
@@ -115,8 +116,7 @@ class TSNE(MapMethod[TSNEParams]):
             {"scaling": "length", "components": 0},
             "For the run of a contrastive encoder, whose directions carry the meaning.",
         ),
-        Preset("28 px", {}, "Digits and symbols.", image_size=28),
-        Preset("128 px", {"components": 100}, "Photographs.", image_size=128),
+        *SIZES,
     )
     toy_params: ClassVar[dict[str, Any]] = {"iterations": 120, "early": 60, "perplexity": 8.0}
     """What the conformance kit trains with on its small images."""

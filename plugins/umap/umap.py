@@ -30,7 +30,7 @@ from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import param
-from desktop_app.toolbox.maps import MapMethod, MapParams, Positions
+from desktop_app.toolbox.maps import SIZES, MapMethod, MapParams, Positions
 
 _START_SIZE = 10.0
 """Half the side of the start."""
@@ -93,6 +93,7 @@ class UMAP(MapMethod[UMAPParams]):
         family="Dimension reduction",
         paper="1802.03426",
         summary="A map of the graph of nearest neighbours: clear groups and what lies between.",
+        rank=20,
         translations={
             "zh_CN": {
                 "title": "UMAP 降维图",
@@ -110,8 +111,7 @@ class UMAP(MapMethod[UMAPParams]):
             {"scaling": "length", "components": 0},
             "For the run of a contrastive encoder, whose directions carry the meaning.",
         ),
-        Preset("28 px", {}, "Digits and symbols.", image_size=28),
-        Preset("128 px", {"components": 100}, "Photographs.", image_size=128),
+        *SIZES,
     )
     toy_params: ClassVar[dict[str, Any]] = {"epochs": 60, "neighbors": 8}
     """What the conformance kit trains with on its small images."""

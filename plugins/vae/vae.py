@@ -88,6 +88,7 @@ class VAE(AutoencodingMethod[VAEParams]):
         family="Autoencoders",
         paper="1312.6114",
         summary="Learns a smooth code from which new images can be drawn and old ones rebuilt.",
+        rank=20,
         translations={
             "zh_CN": {
                 "title": "变分自编码器",

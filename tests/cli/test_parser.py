@@ -40,6 +40,14 @@ def test_wrong_usage_is_told_with_code_two(loupe: Loupe, words: list[str]) -> No
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.parametrize("folds", ["1", "51", "-2", "some"])
+def test_folds_that_leave_nothing_to_train_on_are_wrong_usage(loupe: Loupe, folds: str) -> None:
+    outcome = loupe("train", "x", "--method", "pca", "--out", "y", "--folds", folds)
+
+    assert outcome.code == 2
+    assert f"got '{folds}'" in outcome.err
+
+
 @pytest.mark.parametrize("words", [[], ["some folder"], ["train.project"]])
 def test_anything_that_is_no_command_is_opened_in_the_window(words: list[str]) -> None:
     options = parsed(words)

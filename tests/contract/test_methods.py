@@ -3,11 +3,13 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
 import plugins
+from desktop_app.core.catalog import FAMILIES
 from desktop_app.sdk.method import Method
 from desktop_app.sdk.testing import CHECKS
 
@@ -16,6 +18,11 @@ def bundled_methods() -> list[type[Method[Any]]]:
     names = [name for _, name, is_package in pkgutil.iter_modules(plugins.__path__) if is_package]
     modules = [importlib.import_module(f"plugins.{name}") for name in names]
     return [kind for module in modules for kind in module.register_methods()]
+
+
+def help_page(method: type[Method[Any]]) -> str:
+    page = files("plugins") / method.card.id / "README.md"
+    return page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -35,9 +42,7 @@ def test_its_folder_file_and_card_have_one_name(method: type[Method[Any]]) -> No
 
 @pytest.mark.parametrize("method", bundled_methods(), ids=lambda method: method.card.id)
 def test_it_has_a_help_page_on_the_template(method: type[Method[Any]]) -> None:
-    from importlib.resources import files
-
-    text = (files("plugins") / method.card.id / "README.md").read_text(encoding="utf-8")
+    text = help_page(method)
 
     headings = [line.lstrip("# ") for line in text.splitlines() if line.startswith("## ")]
     expected = ["Idea", "Formula", "Parameters", "What the viewer shows"]
@@ -46,4 +51,26 @@ def test_it_has_a_help_page_on_the_template(method: type[Method[Any]]) -> None:
 
 @pytest.mark.parametrize("method", bundled_methods(), ids=lambda method: method.card.id)
 def test_its_card_speaks_chinese(method: type[Method[Any]]) -> None:
-    assert {"title", "summary"} <= set(method.card.translations["zh_CN"])
+    assert {"title", "family", "summary"} <= set(method.card.translations["zh_CN"])
+
+
+@pytest.mark.parametrize("method", bundled_methods(), ids=lambda method: method.card.id)
+def test_its_help_page_names_all_its_parameters_and_no_others(method: type[Method[Any]]) -> None:
+    _, _, section = help_page(method).partition("\n## Parameters\n")
+    section, _, _ = section.partition("\n## ")
+    names = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+
+    named = [name.strip("` ") for cell in names for name in cell.split(",")]
+
+    assert sorted(named) == sorted(method.params_type.model_fields)
+
+
+def test_a_family_is_known_and_has_one_chinese_name() -> None:
+    names: dict[str, set[str]] = {}
+    for method in bundled_methods():
+        chinese = method.card.translations["zh_CN"]["family"]
+        names.setdefault(method.card.family, set()).add(chinese)
+
+    assert set(names) <= set(FAMILIES)
+    assert {family: len(chinese) for family, chinese in names.items()} == dict.fromkeys(names, 1)
+    assert len(set().union(*names.values())) == len(names)

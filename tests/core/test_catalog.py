@@ -1,9 +1,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
+import plugins
 from desktop_app.core import catalog as catalog_module
 from desktop_app.core.catalog import (
     Catalog,
@@ -11,6 +13,7 @@ from desktop_app.core.catalog import (
     cached_catalog,
     current_catalog,
     describe_plugins,
+    in_order,
     refresh_catalog,
 )
 from desktop_app.sdk.capabilities import CAPABILITIES
@@ -18,7 +21,7 @@ from desktop_app.sdk.errors import UnknownMethod
 from tests.plugin_sources import BROKEN, IN_PROCESS, WORKING
 
 WritePlugin = Callable[[str, str], Path]
-BUNDLED = {"autoencoder", "vae", "pca", "patch_memory"}
+BUNDLED = {name for _, name, is_package in iter_modules(plugins.__path__) if is_package}
 
 
 @pytest.fixture
@@ -149,3 +152,15 @@ def test_a_method_is_found_by_its_name_unless_it_is_broken() -> None:
     assert catalog.method("vae").title == "VAE"
     with pytest.raises(UnknownMethod, match=r"No method 'gan'\. Known: vae\."):
         catalog.method("gan")
+
+
+def test_methods_stand_by_family_and_rank_and_families_of_others_come_last() -> None:
+    methods = [
+        MethodInfo("a", "A", "Of a plugin"),
+        MethodInfo("b", "B", "Autoencoders"),
+        MethodInfo("c", "C", "Autoencoders", rank=10),
+        MethodInfo("d", "D", "Autoencoders"),
+        MethodInfo("e", "E", "Anomaly detection"),
+    ]
+
+    assert [info.id for info in in_order(methods)] == ["e", "c", "b", "d", "a"]

@@ -191,6 +191,7 @@ class FakeSession(QObject):
     filter_changed = Signal()
     current_changed = Signal()
     verdicts_changed = Signal()
+    left_out_changed = Signal()
     threshold_changed = Signal()
     runs_changed = Signal()
     catalog_changed = Signal()
@@ -206,6 +207,11 @@ class FakeSession(QObject):
         self.jobs = FakeQueue(workspace)
         self.jobs.setParent(self)
         self.background = FakeBackground(self.problem.emit)
+        self.left_out_paths: list[str] = []
+
+    @property
+    def left_out(self) -> NDArray[np.bool_]:
+        return np.isin(self.table.paths, self.left_out_paths)
 
     def open_folder(self, folder: FakeFolder, table: ImageTable) -> None:
         self.folder, self.table = folder, table

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_app.core.catalog import MethodInfo
+from desktop_app.core.catalog import MethodInfo, in_order
 from desktop_app.gui.i18n import language, tr
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_role
@@ -221,16 +221,10 @@ class _Group(QWidget):
 
 
 def _families(catalog: Sequence[MethodInfo]) -> list[tuple[str, list[MethodInfo]]]:
-    """Return family name and its methods, sorted; what cannot be used comes last."""
+    """Return family name and its methods, in order; what cannot be used comes last."""
     families: dict[str, list[MethodInfo]] = {}
-    for info in catalog:
-        if not info.problem:
-            family = info.text("family", language()) or tr("Other methods")
-            families.setdefault(family, []).append(info)
-    named_families = sorted(families.items())
-    groups = [
-        (family, sorted(infos, key=lambda info: info.text("title", language()).lower()))
-        for family, infos in named_families
-    ]
+    for info in in_order((info for info in catalog if not info.problem), language()):
+        family = info.text("family", language()) or tr("Other methods")
+        families.setdefault(family, []).append(info)
     broken = [info for info in catalog if info.problem]
-    return [*groups, (tr("Cannot be used"), broken)] if broken else groups
+    return [*families.items(), *([(tr("Cannot be used"), broken)] if broken else [])]

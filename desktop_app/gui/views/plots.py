@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, QSize
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -52,11 +52,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
                 axis.setLabel(name, **{"font-size": f"{TYPE.caption}px"})
             else:
                 axis.showLabel(False)
-
-    def view_area(self) -> QRectF:
-        """Return what is on screen, in data coordinates."""
-        area: QRectF = self.plotItem.vb.viewRect()
-        return area
 
     def _themed(self, theme: Theme) -> None:
         colours = theme.colours

@@ -173,13 +173,6 @@ class SliderField(QWidget):
             self.number.setValue(value)
             self.slider.setValue(self._step(self.number.value()))
 
-    def set_range(self, low: float, high: float) -> None:
-        """Let the number run from `low` to `high`; it is clipped where it lies outside."""
-        self._low, self._high = low, high
-        with QSignalBlocker(self.number):
-            self.number.setRange(low, high)
-        self.set_value(self.number.value())
-
     def _slid(self, step: int) -> None:
         share = step / _STEPS
         if self._logarithmic:
