@@ -14,6 +14,7 @@ from desktop_app.core.agreement import Agreement, agreement
 from desktop_app.core.files import replaced
 from desktop_app.core.scoring import auroc, truth_from_labels
 from desktop_app.sdk.capabilities import Scores
+from desktop_app.sdk.errors import InvalidInput
 
 _SHOWN = 5
 """Images on which the runs disagree most that are printed."""
@@ -21,6 +22,8 @@ _SHOWN = 5
 
 def compare(options: argparse.Namespace) -> int:
     """Score a folder with every run, and print how far they agree and what they say together."""
+    if len(options.runs) < 2:
+        raise InvalidInput(f"Name two or more runs to compare, got '{options.runs[0]}' alone.")
     if options.out is not None:
         require_file(options.out)
     scores: list[NDArray[Any]] = []

@@ -209,11 +209,21 @@ def test_before_it_is_fitted_it_says_so() -> None:
         PCA().encode(np.zeros((1, 1, 8, 8), np.float32))
 
 
-def test_a_state_of_more_components_is_refused() -> None:
+@pytest.mark.parametrize("components", [3, 12])
+def test_a_state_of_another_number_of_components_is_refused(components: int) -> None:
     state = fitted(pixels(30, 1, 12), components=9).state()
 
     with pytest.raises(InvalidInput, match="9 directions"):
-        PCA(PCAParams(components=3)).restore(state)
+        PCA(PCAParams(components=components)).restore(state)
+
+
+def test_a_state_of_fewer_images_than_components_is_taken_back() -> None:
+    state = fitted(pixels(6, 1, 12), components=9).state()
+
+    restored = PCA(PCAParams(components=9))
+    restored.restore(state)
+
+    np.testing.assert_array_equal(restored.axes, state.arrays["axes"])
 
 
 def test_its_encoder_is_one_linear_map_of_torch() -> None:
