@@ -27,6 +27,7 @@ from desktop_app.gui.indexing import Indexing
 from desktop_app.gui.inference import Inference
 from desktop_app.gui.jobs import Job, JobQueue
 from desktop_app.gui.leftout import LeftOut
+from desktop_app.gui.thresholds import KeptThreshold
 from desktop_app.gui.undo import History, Undoable
 from desktop_app.gui.verdicts import Verdicts
 from desktop_app.sdk.errors import LoupeError
@@ -78,6 +79,7 @@ class Session(QObject):
         self.runs: list[Run] = []
         self.result: ResultColumns | None = None
         self.threshold: float | None = None
+        self._kept = KeptThreshold(workspace, self)
         self.indexing: Indexing | None = None
         self._verdicts = Verdicts(workspace, "", self.table)
         self._left_out = LeftOut(workspace, "", self.table, self._aside)
@@ -97,6 +99,7 @@ class Session(QObject):
 
     def close(self) -> None:
         """Let go of everything; workers go on."""
+        self._kept.write()
         if self.indexing is not None:
             self.indexing.close()
         self.jobs.close()
@@ -196,9 +199,11 @@ class Session(QObject):
         return self.jobs.apply(self.run, str(self.folder.root), self.folder.key)
 
     def set_threshold(self, value: float | None) -> None:
-        """Call images with this score or a higher one anomalous."""
+        """Call images with this score or a higher one anomalous; kept for this run and folder."""
         if value != self.threshold:
             self.threshold = value
+            if value is not None:
+                self._kept.keep(value)
             self.threshold_changed.emit()
 
     # -- Verdicts ----------------------------------------------------------------------------
@@ -328,9 +333,17 @@ class Session(QObject):
 
     def _take_result(self, result: ResultColumns | None) -> None:
         self.result = result
-        self.threshold = _first_threshold(result, self.truth)
+        kept = self._kept_threshold(result)
+        self.threshold = _first_threshold(result, self.truth) if kept is None else kept
         self.result_changed.emit()
         self.threshold_changed.emit()
+
+    def _kept_threshold(self, result: ResultColumns | None) -> float | None:
+        """Return what the analyst chose for these scores before."""
+        if result is None or result.scores is None or self.folder is None:
+            self._kept.forget()
+            return None
+        return self._kept.find(result.run.path.name, self.folder.key, result.scores)
 
     def _hold_method(self) -> None:
         run = self.run.path if self.run is not None else None

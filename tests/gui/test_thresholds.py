@@ -1,0 +1,74 @@
+"""The threshold that the analyst chose comes back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from tests.gui.fakes_session import StillSession, result_for, synthetic_table
+
+
+@pytest.fixture
+def session(qtbot: QtBot, tmp_path: Path, image_folder: Path) -> Iterator[StillSession]:
+    session = StillSession(tmp_path)
+    session.put_folder(image_folder, synthetic_table(40))
+    session.put_run()
+    session.put_result(result_for(session))
+    yield session
+    session.close()
+
+
+def test_a_chosen_threshold_is_there_when_the_run_is_opened_again(
+    session: StillSession,
+) -> None:
+    first_run, first = session.run, result_for(session)
+    session.set_threshold(12.5)
+    session.put_run()
+    session.put_result(result_for(session))
+    assert session.threshold != 12.5
+    session.run = first_run
+    session.put_result(first)
+    assert session.threshold == 12.5
+
+
+def test_a_chosen_threshold_outlives_the_window(
+    session: StillSession, tmp_path: Path, image_folder: Path
+) -> None:
+    result = result_for(session)
+    session.set_threshold(12.5)
+    session.close()
+    again = StillSession(tmp_path)
+    again.put_folder(image_folder, synthetic_table(40))
+    again.put_result(result)
+    assert again.threshold == 12.5
+    again.close()
+
+
+def test_a_run_that_scores_anew_is_given_a_new_threshold(session: StillSession) -> None:
+    session.set_threshold(12.5)
+    scores = np.arange(40, dtype=np.float32) * 10
+    session.put_result(result_for(session, scores))
+    assert session.threshold != 12.5
+
+
+def test_a_dragged_threshold_is_written_once_it_stays(
+    qtbot: QtBot, session: StillSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[float] = []
+    monkeypatch.setattr(
+        session.workspace, "set_setting", lambda _name, kept: written.append(kept["value"])
+    )
+    for value in (1.0, 2.0, 3.0):
+        session.set_threshold(value)
+    assert not written
+    qtbot.waitUntil(lambda: bool(written))
+    assert written == [3.0]
+
+
+def test_without_scores_nothing_is_kept(session: StillSession) -> None:
+    session.put_result(None)
+    session.set_threshold(12.5)
+    session.put_result(result_for(session))
+    assert session.threshold != 12.5
