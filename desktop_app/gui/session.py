@@ -27,7 +27,7 @@ from desktop_app.gui.indexing import Indexing
 from desktop_app.gui.inference import Inference
 from desktop_app.gui.jobs import Job, JobQueue
 from desktop_app.gui.leftout import LeftOut
-from desktop_app.gui.thresholds import KeptThreshold
+from desktop_app.gui.thresholds import KeptThreshold, ThresholdMoves
 from desktop_app.gui.undo import History, Undoable
 from desktop_app.gui.verdicts import Verdicts
 from desktop_app.sdk.errors import LoupeError
@@ -80,6 +80,7 @@ class Session(QObject):
         self.result: ResultColumns | None = None
         self.threshold: float | None = None
         self._kept = KeptThreshold(workspace, self)
+        self._moves = ThresholdMoves(self._put_threshold)
         self.indexing: Indexing | None = None
         self._verdicts = Verdicts(workspace, "", self.table)
         self._left_out = LeftOut(workspace, "", self.table, self._aside)
@@ -201,10 +202,16 @@ class Session(QObject):
     def set_threshold(self, value: float | None) -> None:
         """Call images with this score or a higher one anomalous; kept for this run and folder."""
         if value != self.threshold:
-            self.threshold = value
-            if value is not None:
-                self._kept.keep(value)
-            self.threshold_changed.emit()
+            follows = self._history.is_last(self._moves)
+            if self._moves.add(self.threshold, value, follows=follows):
+                self._history.note(self._moves)
+            self._put_threshold(value)
+
+    def _put_threshold(self, value: float | None) -> None:
+        self.threshold = value
+        if value is not None:
+            self._kept.keep(value)
+        self.threshold_changed.emit()
 
     # -- Verdicts ----------------------------------------------------------------------------
 
@@ -215,7 +222,7 @@ class Session(QObject):
 
     @property
     def can_undo(self) -> bool:
-        """Tell whether a verdict, or leaving images out, can be taken back."""
+        """Tell whether a verdict, leaving images out or a threshold can be taken back."""
         return self._history.can_undo
 
     @property
@@ -230,7 +237,7 @@ class Session(QObject):
         self.verdicts_changed.emit()
 
     def undo(self) -> None:
-        """Take the last verdict, or leaving out, back and show its image."""
+        """Take the last verdict, leaving out or threshold back and show its image."""
         self._show_change(self._history.undo())
 
     def redo(self) -> None:
@@ -333,6 +340,8 @@ class Session(QObject):
 
     def _take_result(self, result: ResultColumns | None) -> None:
         self.result = result
+        self._moves.clear()
+        self._history.forget(self._moves)
         kept = self._kept_threshold(result)
         self.threshold = _first_threshold(result, self.truth) if kept is None else kept
         self.result_changed.emit()

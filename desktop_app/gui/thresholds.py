@@ -1,14 +1,69 @@
-"""The threshold that the analyst chose for a run on a folder, kept in the workspace."""
+"""The threshold that the analyst chose for a run on a folder: kept in the workspace, with undo."""
 
 import hashlib
+import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer
 
 from desktop_app.core.workspace import Workspace
+from desktop_app.gui.undo import Rows
 
 _CALM_MS = 400  # without a move before it is written: a dragged line would write all the time
+
+_ONE_MOVE_SECONDS = 1.0  # moves that follow one another faster are taken back together
+
+
+class ThresholdMoves:
+    """Where the threshold was before each move; a line that is dragged moves once."""
+
+    def __init__(self, put: Callable[[float | None], None]) -> None:
+        self._put = put
+        self._done: list[tuple[float | None, float | None]] = []
+        self._undone: list[tuple[float | None, float | None]] = []
+        self._moved = float("-inf")
+
+    def add(self, before: float | None, after: float | None, *, follows: bool) -> bool:
+        """Note a move; tell whether it is one of its own.
+
+        With `follows`, nothing else was done since the last move, which it may go on with.
+        """
+        now = time.monotonic()
+        goes_on = follows and bool(self._done) and now - self._moved < _ONE_MOVE_SECONDS
+        self._moved = now
+        self._undone.clear()
+        if goes_on:
+            before = self._done.pop()[0]
+        self._done.append((before, after))
+        return not goes_on
+
+    def clear(self) -> None:
+        """Forget all moves."""
+        self._done.clear()
+        self._undone.clear()
+
+    def undo(self) -> Rows:
+        """Put the threshold where it was before the last move; no row is changed."""
+        return self._take(self._done, self._undone, 0)
+
+    def redo(self) -> Rows:
+        """Move the threshold again."""
+        return self._take(self._undone, self._done, 1)
+
+    def _take(
+        self,
+        source: list[tuple[float | None, float | None]],
+        target: list[tuple[float | None, float | None]],
+        end: int,
+    ) -> Rows:
+        self._moved = float("-inf")
+        if source:
+            move = source.pop()
+            target.append(move)
+            self._put(move[end])
+        return np.zeros(0, np.int64)
 
 
 class KeptThreshold(QObject):

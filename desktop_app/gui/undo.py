@@ -35,6 +35,15 @@ class History:
         """Tell whether something that was taken back can be done again."""
         return bool(self._undone)
 
+    def is_last(self, changed: Undoable) -> bool:
+        """Tell whether the last change was one of these."""
+        return bool(self._done) and self._done[-1] is changed
+
+    def forget(self, changed: Undoable) -> None:
+        """Leave out all changes of one kind: what they were about is gone."""
+        self._done = [one for one in self._done if one is not changed]
+        self._undone = [one for one in self._undone if one is not changed]
+
     def note(self, changed: Undoable) -> None:
         """Note that something was changed; what was taken back before is forgotten."""
         self._done.append(changed)

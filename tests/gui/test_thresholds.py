@@ -72,3 +72,34 @@ def test_without_scores_nothing_is_kept(session: StillSession) -> None:
     session.set_threshold(12.5)
     session.put_result(result_for(session))
     assert session.threshold != 12.5
+
+
+def test_a_dragged_threshold_is_taken_back_at_once_and_moved_again(session: StillSession) -> None:
+    first = session.threshold
+    for value in (1.0, 2.0, 3.0):
+        session.set_threshold(value)
+    session.undo()
+    assert session.threshold == first
+    assert not session.can_undo
+    session.redo()
+    assert session.threshold == 3.0
+
+
+def test_verdicts_and_thresholds_are_taken_back_in_one_order(session: StillSession) -> None:
+    session.set_threshold(1.0)
+    session.set_verdict(np.array([4]), 2)
+    session.set_threshold(2.0)
+    session.undo()
+    assert (session.threshold, session.verdicts[4]) == (1.0, 2)
+    session.undo()
+    assert (session.threshold, session.verdicts[4]) == (1.0, 0)
+
+
+def test_moves_for_other_scores_cannot_be_taken_back(session: StillSession) -> None:
+    session.set_verdict(np.array([4]), 2)
+    session.set_threshold(1.0)
+    session.put_result(result_for(session, np.arange(40, dtype=np.float32) * 10))
+    before = session.threshold
+    session.undo()
+    assert (session.threshold, session.verdicts[4]) == (before, 0)
+    assert not session.can_undo
