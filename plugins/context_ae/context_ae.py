@@ -78,6 +78,10 @@ class ContextParams(TrainingParams):
         advanced=True,
         help="Width of the band around the region that must be drawn too, with tenfold weight.",
     )
+    mirror: bool = param(
+        False,
+        help="Half of the images are mirrored left to right: for photographs, not for characters.",
+    )
     code_size: int = param(256, low=1, high=8192, scale="log", help="Numbers D in the code.")
     nodes: int = param(128, low=4, high=2048, scale="log", help="Channels of the narrowest maps.")
     skips: bool = param(
@@ -115,11 +119,16 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
 
     presets = (
         Preset("28 px", {"nodes": 64, "code_size": 64}, "Digits and other tiny images.", 28),
-        Preset("32 px, centre", {"region": "centre"}, "The task of the paper, smaller.", 32),
-        Preset("64 px", {}, "Photographs of one kind of thing.", 64),
+        Preset(
+            "32 px, centre",
+            {"region": "centre", "nodes": 64, "mirror": True},
+            "The task of the paper, on small photographs.",
+            32,
+        ),
+        Preset("64 px", {"mirror": True}, "Photographs of one kind of thing.", 64),
         Preset(
             "128 px",
-            {"nodes": 256, "code_size": 512, "batch_size": 64, "overlap": 4},
+            {"nodes": 256, "code_size": 512, "batch_size": 64, "overlap": 4, "mirror": True},
             "Larger photographs.",
             128,
         ),
@@ -147,7 +156,7 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         adam = self.keep("adam", torch.optim.Adam(self.network.parameters(), rate, _BETAS))
         against = self._adversary()
         for step in self.steps(data):
-            x = step.batch  # (N, C, H, W)
+            x = self._mirrored(step.batch)  # (N, C, H, W)
             mask = self._regions(len(x))  # (N, 1, H, W)
             drawn = self.network(x, mask)
             error = (drawn - x).square()
@@ -207,6 +216,12 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         _, rows, columns = self.sample_shape
         region, size = self.params.region, self.params.size
         return hidden_regions(region, count, rows, columns, size, self.device)
+
+    def _mirrored(self, images: Tensor) -> Tensor:
+        if not self.params.mirror:
+            return images
+        chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
+        return torch.where(chosen, images.flip(3), images)
 
     def _adversary(self) -> torch.optim.Optimizer | None:
         if not self.params.adversarial:
