@@ -80,7 +80,7 @@ def context_error(
     X = data.images(rows).reshape(len(rows), F)
     apart = np.arange(len(rows)) % 5 == 4
     X = X - X[~apart].mean(axis=0)
-    trivial, best = [], []
+    trivial, best, sizes = [], [], []
     for mask in masks:
         hidden = np.broadcast_to(mask, (C, *mask.shape)).ravel()
         if not hidden.any() or hidden.all():
@@ -89,7 +89,11 @@ def context_error(
         errors = _ridge_errors(context, wanted, apart)
         trivial.append(float(np.square(wanted[apart]).mean()))
         best.append(min(errors))
-    return ContextError(float(np.mean(trivial)), float(np.mean(best))) if best else None
+        sizes.append(int(hidden.sum()))  # every hidden value counts alike, as in a loss
+    if not best:
+        return None
+    mean_image, ridge = (np.average(found, weights=sizes) for found in (trivial, best))
+    return ContextError(float(mean_image), float(ridge))
 
 
 def _ridge_errors(context: Array, wanted: Array, apart: NDArray[np.bool_]) -> list[float]:
