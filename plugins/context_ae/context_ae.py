@@ -212,8 +212,7 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         )
 
     def _regions(self, count: int) -> Tensor:
-        assert self.sample_shape is not None
-        _, rows, columns = self.sample_shape
+        rows, columns = self.usual.error.value.shape
         region, size = self.params.region, self.params.size
         return hidden_regions(region, count, rows, columns, size, self.device)
 

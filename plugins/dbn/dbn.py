@@ -16,7 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -223,9 +223,7 @@ class DBN(CalibratedScores, TorchMethod[DBNParams]):
 
     def machine(self, layer: int) -> BoltzmannMachine:
         """Return the machine whose hidden units are this layer, from 1."""
-        machine = self.machines[layer - 1]
-        assert isinstance(machine, BoltzmannMachine)
-        return machine
+        return cast(BoltzmannMachine, self.machines[layer - 1])
 
     def reconstruction(self, images: Tensor) -> Tensor:
         """Return what the features draw (N, C, H, W)."""
@@ -352,9 +350,9 @@ class DBN(CalibratedScores, TorchMethod[DBNParams]):
     def _start_fine_tuning(self) -> None:
         """Copy the weights of the way up, which the labels will change; those down stay."""
         for layer, linear in enumerate(self.way_up, start=1):
-            assert isinstance(linear, nn.Linear)
-            linear.weight.copy_(self.machine(layer).weights.T)
-            linear.bias.copy_(self.machine(layer).hidden_bias)
+            mapping = cast(nn.Linear, linear)
+            mapping.weight.copy_(self.machine(layer).weights.T)
+            mapping.bias.copy_(self.machine(layer).hidden_bias)
         self._fine_tuned = True
 
     def _epochs_per_layer(self, data: Dataset) -> int:
@@ -381,9 +379,7 @@ class DBN(CalibratedScores, TorchMethod[DBNParams]):
         return images
 
     def _activity(self, layer: int) -> RunningMean:
-        activity = self.activities[layer - 1]
-        assert isinstance(activity, RunningMean)
-        return activity
+        return cast(RunningMean, self.activities[layer - 1])
 
 
 def _classes(data: Dataset) -> list[str]:

@@ -330,7 +330,8 @@ class RBM(CalibratedScores, TorchMethod[RBMParams]):
 
     def _sheets(self) -> Iterator[Preview]:
         """Yield the filters and where the chains are."""
-        assert self.sample_shape is not None
+        if self.sample_shape is None:
+            return
         state, mean = self.machine.gibbs(self.particles, _SHEET_STEPS)
         self.particles.copy_(state)
         yield Preview("Filters", as_pictures(strongest_filters(self.machine, self.sample_shape)))

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,9 +15,20 @@ from desktop_app.sdk.errors import WorkerLost
 from desktop_app.worker import serving
 from desktop_app.worker.applying import apply, apply_spec
 from desktop_app.worker.serving import serve
-from tests.runs import until
 
 SIDE = 16
+
+
+def connected(address: Address) -> Connection:
+    """Return a connection as soon as the worker listens."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return address.connect()
+        except WorkerLost:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 class Window:
@@ -28,8 +40,7 @@ class Window:
             target=serve, args=(run.path, str(folder), address, "cpu", 1), name="serving"
         )
         self._thread.start()
-        until(Path(address.path).exists)
-        self.connection: Connection = address.connect()
+        self.connection: Connection = connected(address)
         self.greeting = receive(self.connection).header
         self._number = 0
 

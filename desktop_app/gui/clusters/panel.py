@@ -339,7 +339,10 @@ class _ClusterList(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.activated.connect(self._open)
-        loader.loaded.connect(lambda _ids: self.viewport().update())
+        loader.loaded.connect(self._show_thumbnails)
+
+    def _show_thumbnails(self, _ids: object) -> None:
+        self.viewport().update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Say what was clicked."""
