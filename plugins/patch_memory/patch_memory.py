@@ -29,7 +29,7 @@ from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Events, Metrics, Note
 from desktop_app.sdk.explanation import Box, Explanation
 from desktop_app.sdk.hookspecs import hookimpl
-from desktop_app.sdk.method import Card, Method, State
+from desktop_app.sdk.method import Card, Method, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, ImageGrid, View
 from desktop_app.toolbox.baselines import even_rows
@@ -150,6 +150,21 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         },
     )
 
+    presets = (
+        Preset(
+            "28 px",
+            {"filters": 50, "coreset_least": 1000},
+            "Digits and symbols, with filters learned from them.",
+            image_size=28,
+        ),
+        Preset("128 px", {}, "Photographs, when time or memory is short.", image_size=128),
+        Preset(
+            "224 px",
+            {},
+            "Photographs with imported weights, which were trained at this size.",
+            image_size=224,
+        ),
+    )
     toy_params: ClassVar[dict[str, int]] = {"filters": 24, "dimensions": 32}
     """What the conformance kit trains with on its small images."""
 

@@ -28,7 +28,7 @@ from desktop_app.sdk.data import Array, Dataset, Images
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Events, Metrics, Note
 from desktop_app.sdk.hookspecs import hookimpl
-from desktop_app.sdk.method import Card, Method, State
+from desktop_app.sdk.method import Card, Method, Preset, State
 from desktop_app.sdk.params import Params, param
 from desktop_app.sdk.views import Curve, ImageGrid, View
 from desktop_app.toolbox.exporting import LinearEncoder
@@ -111,6 +111,12 @@ class PCA(Method[PCAParams]):
                 "summary": "找出图像差异最大的方向；是其他一切方法的基准。",
             }
         },
+    )
+
+    presets = (
+        Preset("28 px", {"components": 32}, "Digits and symbols.", image_size=28),
+        Preset("64 px", {"components": 128}, "Photographs.", image_size=64),
+        Preset("128 px", {"components": 256}, "Photographs with fine detail.", image_size=128),
     )
 
     def __init__(

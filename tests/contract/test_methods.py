@@ -74,3 +74,15 @@ def test_a_family_is_known_and_has_one_chinese_name() -> None:
     assert set(names) <= set(FAMILIES)
     assert {family: len(chinese) for family, chinese in names.items()} == dict.fromkeys(names, 1)
     assert len(set().union(*names.values())) == len(names)
+
+
+@pytest.mark.parametrize("method", bundled_methods(), ids=lambda method: method.card.id)
+def test_its_presets_and_experiments_can_be_trained(method: type[Method[Any]]) -> None:
+    assert method.presets
+    assert len({preset.name for preset in method.presets}) == len(method.presets)
+    for preset in method.presets:
+        method.params_type.parse(preset.values)
+    for experiment in method.experiments:
+        assert len(experiment.variants) > 1
+        for values in experiment.variants.values():
+            method.params_type.parse(values)
