@@ -113,6 +113,24 @@ def to_device(pixels: NDArray[np.uint8], device: str) -> Tensor:
     return torch.from_numpy(writable).to(device).float().div_(255)
 
 
+def let_rate_fall(
+    optimiser: torch.optim.Optimizer, rate: float, progress: float, last: float = 0.05
+) -> None:
+    """Set the learning rate to where a cosine from `rate` to `last * rate` stands at a progress.
+
+    It depends on nothing but its arguments: a resumed training goes on with the same rates
+    (Loshchilov & Hutter, SGDR, 2017, https://arxiv.org/abs/1608.03983, without restarts).
+    """
+    share = last + (1 - last) * 0.5 * (1 + math.cos(math.pi * progress))
+    set_rate(optimiser, rate * share)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Let an optimiser take steps of another size."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
 def descend(loss: Tensor, optimiser: torch.optim.Optimizer, clip: float | None = None) -> None:
     """Take one optimiser step down the gradient of a loss.
 

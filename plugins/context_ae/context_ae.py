@@ -32,7 +32,7 @@ from desktop_app.toolbox.inference import completion, evaluating, inference
 from desktop_app.toolbox.networks import conv_channels, conv_sizes, image_statistics
 from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError
 from desktop_app.toolbox.torch_method import TorchMethod
-from desktop_app.toolbox.training import Step, descend, is_time, to_device
+from desktop_app.toolbox.training import Step, descend, is_time, set_rate, to_device
 from plugins.context_ae.masks import (
     Region,
     grid_masks,
@@ -374,8 +374,7 @@ def _bias(layer: nn.Module) -> Tensor:
 def _set_rate(adam: torch.optim.Optimizer, rate: float, progress: float) -> None:
     """Let the rate fall in a straight line in the last part of the training."""
     left = min(1.0, (1 - progress) / (1 - _FULL_RATE_SHARE))
-    for group in adam.param_groups:
-        group["lr"] = rate * (_LAST_RATE + (1 - _LAST_RATE) * left)
+    set_rate(adam, rate * (_LAST_RATE + (1 - _LAST_RATE) * left))
 
 
 @hookimpl

@@ -46,7 +46,7 @@ from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.corruption import masked
 from desktop_app.toolbox.inference import inference
 from desktop_app.toolbox.networks import DenseDecoder, DenseEncoder
-from desktop_app.toolbox.training import descend, to_device
+from desktop_app.toolbox.training import descend, set_rate, to_device
 
 _SLOWER = 0.1
 """Factor on the learning rate in the last part of the tuning."""
@@ -432,12 +432,6 @@ def sharpened(q: Tensor) -> Tensor:
 def divergence(p: Tensor, q: Tensor) -> Tensor:
     """Return KL(P || Q) in nats, the mean over images."""
     return (p * (p / q).clamp(min=_LEAST_RATIO).log()).sum(dim=1).mean()
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Let an optimiser take steps of another size."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
 
 
 @hookimpl

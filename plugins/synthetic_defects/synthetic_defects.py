@@ -32,7 +32,7 @@ from desktop_app.toolbox.inference import inference, require_shape
 from desktop_app.toolbox.reconstruction import smoothed
 from desktop_app.toolbox.synthesis import Recipe, spoilt
 from desktop_app.toolbox.torch_method import TorchMethod
-from desktop_app.toolbox.training import descend
+from desktop_app.toolbox.training import descend, let_rate_fall
 from desktop_app.toolbox.unet import UNet
 
 _RECIPES: dict[str, tuple[Recipe, ...]] = {
@@ -46,8 +46,6 @@ _SPOILT = 0.75
 _SUSPICIOUS = 0.002
 """Share of the pixels whose mean logit is the score, and at least four."""
 _SHOWN = 8
-_LAST_RATE = 0.05
-"""The learning rate falls to this share of itself, along a cosine."""
 
 
 class SyntheticDefectsParams(TrainingParams):
@@ -135,8 +133,7 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
             damaged, mask = self._damaged(x, random)  # (N, C, H, W), (N, 1, H, W)
             if step.number == 1:
                 yield _trivial(mask)
-            for group in adam.param_groups:
-                group["lr"] = self.params.learning_rate * _share(step.progress)
+            let_rate_fall(adam, self.params.learning_rate, step.progress)
             logits, repair = self._marked(damaged)
             bce = F.binary_cross_entropy_with_logits(logits, mask)
             overlap = dice(logits.sigmoid(), mask)
@@ -235,11 +232,6 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
 def dice(shares: Tensor, mask: Tensor) -> Tensor:
     """Return the overlap in [0, 1] of shares and mask, both (N, 1, H, W), over the whole batch."""
     return (2 * (shares * mask).sum() + 1) / (shares.sum() + mask.sum() + 1)
-
-
-def _share(progress: float) -> float:
-    """Return the share of the learning rate at a progress in [0, 1]."""
-    return _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def _scores(maps: Tensor) -> Tensor:

@@ -7,7 +7,14 @@ import torch
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.params import TrainingParams
-from desktop_app.toolbox.training import Clock, Step, descend, shuffled, training_steps
+from desktop_app.toolbox.training import (
+    Clock,
+    Step,
+    descend,
+    let_rate_fall,
+    shuffled,
+    training_steps,
+)
 
 DATA = ArrayDataset(np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1))
 
@@ -77,3 +84,14 @@ def test_a_loss_that_is_not_finite_is_told() -> None:
 
     with pytest.raises(InvalidInput, match="The loss became nan"):
         descend((weight * float("nan")).sum(), torch.optim.SGD([weight], lr=1.0))
+
+
+def test_a_rate_falls_along_a_cosine() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    adam = torch.optim.Adam([weight], 0.1)
+    rates = []
+    for progress in (0.0, 0.5, 1.0):
+        let_rate_fall(adam, 0.1, progress)
+        rates.append(adam.param_groups[0]["lr"])
+
+    assert rates == pytest.approx([0.1, 0.1 * 0.525, 0.1 * 0.05])
