@@ -12,9 +12,9 @@ __all__ = ["loupe"]
 
 METHODS = {
     "autoencoder": ("epochs=1", "least_steps=150", "code_size=8", "nodes=32"),
-    "vae": ("epochs=1", "least_steps=150"),
+    "vae": ("epochs=1", "least_steps=150", "nodes=32"),
     "pca": (),
-    "patch_memory": (),
+    "patch_memory": ("filters=24", "dimensions=64"),
 }
 
 
