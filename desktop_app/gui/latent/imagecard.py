@@ -14,7 +14,7 @@ from desktop_app.gui.latent.outside import NEIGHBOURS as _NEIGHBOURS
 from desktop_app.gui.latent.outside import Guest, rows_of
 from desktop_app.gui.latent.strip import Frame, Strip
 from desktop_app.gui.library.thumbnails import ThumbnailLoader
-from desktop_app.gui.scorescale import reference_of
+from desktop_app.gui.scorescale import Reference, reference_of
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, current_theme, set_role, set_surface
 from desktop_app.gui.widgets import ElidedLabel, ImageLabel
@@ -39,6 +39,7 @@ class ImageCard(QWidget):
         self._thumbnails = thumbnails
         self._neighbours: NDArray[np.int64] = np.zeros(0, np.int64)
         self._guest: Guest | None = None
+        self._reference: Reference | None = None
         self.picture = ImageLabel(tr("Current image"))
         self.picture.setFixedSize(_PICTURE, _PICTURE)
         set_surface(self.picture, "canvas")
@@ -74,6 +75,8 @@ class ImageCard(QWidget):
         column.addWidget(self._heading)
         column.addWidget(self.strip)
         self.strip.chosen.connect(self._choose)
+        for changed in (session.result_changed, session.table_changed, session.verdicts_changed):
+            changed.connect(self._forget_usual)
         session.current_changed.connect(self.show_current)
         session.result_changed.connect(self.show_current)
         session.table_changed.connect(self.show_current)
@@ -129,13 +132,22 @@ class ImageCard(QWidget):
             self._standing.setText("")
             return
         score = float(result.scores[row])
-        sentence = reference_of(self._session).sentence(score)
+        sentence = self._usual().sentence(score)
         words = f"{score:.4g}"
         self._standing.setText(
             tr("Score {score}: {sentence}", score=words, sentence=sentence)
             if sentence
             else tr("Score {score}", score=words)
         )
+
+    def _usual(self) -> Reference:
+        """Return the scores that a score is compared with; sorted once, not at every click."""
+        if self._reference is None:
+            self._reference = reference_of(self._session)
+        return self._reference
+
+    def _forget_usual(self) -> None:
+        self._reference = None
 
     def _find_neighbours(self, row: int) -> None:
         result = self._session.result

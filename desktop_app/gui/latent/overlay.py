@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 from desktop_app.gui.theme import RADIUS, TYPE, current_theme, number_font
 
 _EDGE = 40  # of a thumbnail, logical pixels
+_MOST_SMALL = 4000  # thumbnails that are kept in the size of the map: 26 MB
 _GUEST = 9  # from the middle of the mark of a guest to its corners
 _TRIAD = 26  # length of the axes of space in their corner
 
@@ -29,6 +30,7 @@ class _OnWidget(pg.GraphicsObject):  # type: ignore[misc]
 
     def viewTransformChanged(self) -> None:
         """Cover the new view."""
+        super().viewTransformChanged()
         self.prepareGeometryChange()
 
 
@@ -144,14 +146,36 @@ class MapOverlay(_OnWidget):
 def _draw_picture(
     painter: QPainter, centre: QPointF, image: QImage, colour: tuple[int, int, int], faded: bool
 ) -> None:
-    size = QSizeF(image.size()).scaled(_EDGE, _EDGE, Qt.AspectRatioMode.KeepAspectRatio)
+    ratio = painter.device().devicePixelRatio()
+    small = _reduced(image.cacheKey(), round(_EDGE * ratio), image)
+    size = QSizeF(small.size()) / ratio
     area = QRectF(centre - QPointF(size.width() / 2, size.height() / 2), size)
     painter.setOpacity(0.3 if faded else 1.0)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(*colour))
     painter.drawRoundedRect(area.adjusted(-2, -2, 2, 2), RADIUS.s, RADIUS.s)
-    painter.drawImage(area, image)
+    painter.drawImage(area, small)
     painter.setOpacity(1.0)
+
+
+_small: dict[tuple[int, int], QImage] = {}
+"""Thumbnails in the size of the map, by the key of the image and the edge in pixels."""
+
+
+def _reduced(key: int, edge: int, image: QImage) -> QImage:
+    """Return an image that fits a square of `edge` pixels; made once, not at every move."""
+    found = _small.get((key, edge))
+    if found is None:
+        if len(_small) >= _MOST_SMALL:
+            _small.clear()
+        found = image.scaled(
+            edge,
+            edge,
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        ).convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+        _small[key, edge] = found
+    return found
 
 
 def _draw_guest(painter: QPainter, place: QPointF) -> None:

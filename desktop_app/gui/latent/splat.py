@@ -16,7 +16,7 @@ MARGIN = 16
 """Pixels around the raster; no mark reaches further."""
 
 _CHUNK = 32_768  # points whose marks are written at once: small enough for the processor's cache
-_SAMPLE = 4  # one point in so many colours a density
+_COLOURED = 100_000  # points that decide the colours of a density, where it has more
 _RANGE = 60  # densities from the peak to 1/60 of it are told apart
 _LEVELS = 9
 _SPARSE = 0.09  # share of the scale below which points are drawn one by one
@@ -210,7 +210,7 @@ def density(
     `colour_index` has one entry per column, not per placed point. `diameter` is the size of a
     single point, `strength` fades the whole picture, 0 to 1.
     """
-    sample = slice(None, None, _SAMPLE)
+    sample = slice(None, None, max(1, len(placed.points) // _COLOURED))
     sampled = colour_index[placed.points[sample]]
     ink = _mean_colours(relief.bins[sample], sampled, lut, relief.shape)
     raster = _inked(ink, relief, background, strength)

@@ -329,3 +329,14 @@ def test_a_lasso_on_a_moving_map_takes_all_points(
     area = canvas._area()
     around = QPolygonF([area.topLeft(), area.topRight(), area.bottomRight(), area.bottomLeft()])
     assert len(canvas.rows_inside(around)) == 5000
+
+
+def test_points_that_move_far_away_are_painted_there(canvas: PointCanvas) -> None:
+    canvas.grab()
+    canvas.set_points(np.full(20, 1000.0), np.full(20, -1000.0))
+    canvas.set_colours(np.zeros(20, np.uint8), np.array([[255, 0, 0]], np.uint8))
+    for _ in range(3):
+        canvas.fit()
+        place = canvas.widget_position(1000, -1000).toPoint()
+        assert canvas.grab().toImage().pixelColor(place) == QColor("#ff0000")
+        canvas.zoom(1.5)
