@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from desktop_app.core.files import write_array
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.pixels import CachedDataset, PixelCache, natural_channels
+from desktop_app.core.projection import leading_axes
 from desktop_app.core.runs import Run
 from desktop_app.core.scoring import Evaluation, ThresholdTable, truth_from_labels
 from desktop_app.core.settings import cache_dir
@@ -113,14 +114,15 @@ def _pixels(folder: ImageFolder, table: ImageTable, channels: int) -> CachedData
 def _measured(trained: CachedDataset, measured: CachedDataset) -> Floor:
     mean = _mean(trained)  # (F,)
     rows = np.unique(np.linspace(0, len(trained) - 1, min(len(trained), _FITTED)).astype(np.int64))
-    centred = trained.images(rows).reshape(len(rows), -1) - mean  # (n, F)
-    axes = _leading_axes(centred, min(COMPONENTS, max(1, len(rows) - 1)))  # (F, D)
+    centred = trained.images(rows).reshape(len(rows), -1).astype(np.float64) - mean  # (n, F)
+    found, _ = leading_axes(centred, min(COMPONENTS, max(1, len(rows) - 1)))
+    axes = found.astype(np.float32)  # (D, F)
     distances, errors = [], []
     for start in range(0, len(measured), _BLOCK):
         images = measured.images(slice(start, start + _BLOCK))
         deviation = images.reshape(len(images), -1) - mean  # (n, F)
         distances.append(np.square(deviation).mean(axis=1))
-        residual = deviation - (deviation @ axes) @ axes.T
+        residual = deviation - (deviation @ axes.T) @ axes
         errors.append(np.square(residual).mean(axis=1))
     return Floor(
         np.concatenate(distances).astype(np.float32), np.concatenate(errors).astype(np.float32)
@@ -134,16 +136,6 @@ def _mean(data: CachedDataset) -> Floats:
         total += images.reshape(len(images), -1).sum(axis=0, dtype=np.float64)
     mean: Floats = (total / len(data)).astype(np.float32)
     return mean
-
-
-def _leading_axes(centred: Floats, count: int) -> Floats:
-    """Return the directions (F, D) of largest variance of rows (n, F), n being small."""
-    values, vectors = np.linalg.eigh(centred @ centred.T)
-    chosen = np.argsort(-values)[:count]
-    lengths = np.sqrt(np.maximum(values[chosen], 0))
-    is_there = lengths > 1e-6 * max(float(lengths.max(initial=0.0)), 1e-12)
-    axes: Floats = centred.T @ vectors[:, chosen[is_there]] / lengths[is_there]
-    return axes
 
 
 def _kept_path(trained: ImageTable, measured: ImageTable) -> Path:

@@ -3,7 +3,6 @@
 Shapes: N points, D latent dimensions.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,32 +10,6 @@ from numpy.typing import NDArray
 
 _FIT_POINTS = 20_000
 _BLOCK = 65_536
-
-
-@dataclass(frozen=True)
-class Plane:
-    """Two axes through the mean of latent vectors."""
-
-    mean: NDArray[np.float32]
-    """(D,)."""
-    axes: NDArray[np.float32]
-    """(2, D), orthonormal; zero where the latents have but one dimension."""
-    positions: NDArray[np.float32]
-    """(N, 2)."""
-    explained: float
-    """Share of the variance that the plane shows, in [0, 1]."""
-
-
-def principal_plane(latents: NDArray[Any], seed: int = 0) -> Plane:
-    """Return the principal plane of latents (N, D); at most 20,000 of them decide where it lies.
-
-    The sign of each axis makes its largest component positive. Latents of two dimensions are a
-    plane as they are, and are not turned: a map keeps the side that its method gave it.
-    """
-    mean, axes, shares = principal_axes(latents, 2, seed)
-    if latents.shape[1] == 2:
-        axes = np.eye(2, dtype=np.float32)
-    return Plane(mean, axes, along(latents, mean, axes), float(shares.sum()))
 
 
 def principal_axes(
@@ -54,7 +27,7 @@ def principal_axes(
     sample = np.asarray(latents[rows], dtype=np.float64)
     mean = sample.mean(axis=0)
     sample -= mean
-    found, shares = _leading_axes(sample, count)
+    found, shares = leading_axes(sample, count)
     axes = np.zeros((count, dimensions))
     axes[: len(found)] = found
     shown = np.zeros(count)
@@ -73,10 +46,10 @@ def along(
     return positions
 
 
-def _leading_axes(
+def leading_axes(
     centred: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return up to `count` principal axes (k, D) and the share of variance of each (k,)."""
+    """Return up to `count` principal axes (k, D) of centred rows (n, D), the share of each (k,)."""
     rows, dimensions = centred.shape
     if dimensions <= rows:
         values, vectors = np.linalg.eigh(centred.T @ centred)

@@ -533,14 +533,6 @@ def false_alarm_threshold(
     return FalseAlarmThreshold(threshold, alarms / len(values), interval)
 
 
-def tail_threshold(normal_scores: ArrayLike, rate: float = 0.001, tail: float = 0.1) -> float:
-    """Return the threshold that the share `rate` of normal images is expected to exceed.
-
-    Raises InvalidInput as `tail_thresholds` does.
-    """
-    return tail_thresholds(normal_scores, [rate], tail)[0]
-
-
 def tail_thresholds(
     normal_scores: ArrayLike, rates: Sequence[float], tail: float = 0.1
 ) -> list[float]:

@@ -40,7 +40,15 @@ _ALL = 1_000_000
 
 
 class FeaturedParams(FeatureParams):
-    """Which features, and how they are averaged and read."""
+    """Which features, and how they are read."""
+
+    batch_size: int = param(
+        16, low=1, high=1024, scale="log", unit="images", help="Images per pass.", advanced=True
+    )
+
+
+class PatchParams(FeaturedParams):
+    """How features become patches."""
 
     neighbourhood: int = param(
         3,
@@ -49,9 +57,6 @@ class FeaturedParams(FeatureParams):
         unit="map pixels",
         help="Side of the square averaged into a patch.",
         advanced=True,
-    )
-    batch_size: int = param(
-        16, low=1, high=1024, scale="log", unit="images", help="Images per pass.", advanced=True
     )
 
 
@@ -83,12 +88,17 @@ class FeaturedMethod(Method[P]):
         self._encoder = encoder_of(method)
         self._encoder_title = method.card.title
 
+    @property
+    def neighbourhood(self) -> int:
+        """Side of the square averaged into a patch; 1 for methods of whole images."""
+        return self.params.neighbourhood if isinstance(self.params, PatchParams) else 1
+
     def prepared(self, data: Dataset) -> PatchFeatures:
         """Return the patches to look at: all dimensions of the features, without their place."""
         return prepared_patches(
             self.features(data),
             data,
-            neighbourhood=self.params.neighbourhood,
+            neighbourhood=self.neighbourhood,
             position=0.0,
             whitening=0.0,
             most_dimensions=_ALL,

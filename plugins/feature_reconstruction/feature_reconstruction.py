@@ -29,7 +29,7 @@ from desktop_app.sdk.method import Card, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, HeatMap, View
 from desktop_app.toolbox.baselines import even_rows
-from desktop_app.toolbox.featured import FeaturedParams, InspectedPatches
+from desktop_app.toolbox.featured import InspectedPatches, PatchParams
 from desktop_app.toolbox.patches import PatchFeatures, enlarged, worst_patches
 
 _MOST_VALUES = 60_000_000
@@ -38,7 +38,7 @@ _LEAST = 1e-12
 """Variances below this are rounding errors of zero."""
 
 
-class FeatureReconstructionParams(FeaturedParams):
+class FeatureReconstructionParams(PatchParams):
     """How fine the features are, how much of their variance is kept, and what is the score."""
 
     explained: float = param(

@@ -32,7 +32,7 @@ from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, HeatMap, View
-from desktop_app.toolbox.featured import FeaturedParams, InspectedPatches
+from desktop_app.toolbox.featured import InspectedPatches, PatchParams
 from desktop_app.toolbox.patches import PatchFeatures
 
 _MOST_VALUES = 80_000_000
@@ -44,7 +44,7 @@ _LEAST = 1e-8
 _SPECTRUM = "How many directions vary"
 
 
-class PaDiMParams(FeaturedParams):
+class PaDiMParams(PatchParams):
     """How many dimensions of the features, and how covariances are steadied."""
 
     dimensions: int = param(

@@ -34,7 +34,7 @@ from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, ImageGrid, View
 from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.coreset import Coreset
-from desktop_app.toolbox.featured import FeaturedMethod, FeaturedParams
+from desktop_app.toolbox.featured import FeaturedMethod, PatchParams
 from desktop_app.toolbox.filters import FilterBank
 from desktop_app.toolbox.neighbours import Neighbours
 from desktop_app.toolbox.patches import PatchFeatures, enlarged, prepared_patches
@@ -60,7 +60,7 @@ _SHOWN = 64
 """Pictures in the view of the memory."""
 
 
-class PatchMemoryParams(FeaturedParams):
+class PatchMemoryParams(PatchParams):
     """Features, size of the memory, and how distances become scores."""
 
     coreset_share: float = param(

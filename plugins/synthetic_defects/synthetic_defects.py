@@ -88,7 +88,7 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
         summary="Spoils normal images itself and learns to mark what was spoilt; needs no weights.",
         needs="Normal images.",
         image_size=128,
-        rank=20,
+        rank=60,
         translations={
             "zh_CN": {
                 "title": "合成缺陷",

@@ -329,7 +329,7 @@ def test_the_short_form_of_an_evaluation_has_the_nine_measures_alone() -> None:
 def test_a_tail_is_extrapolated_beyond_what_was_seen(rate: float) -> None:
     scores = np.random.default_rng(1).exponential(2.0, 4000)
 
-    threshold = scoring.tail_threshold(scores, rate)
+    (threshold,) = scoring.tail_thresholds(scores, [rate])
 
     assert threshold == pytest.approx(-2.0 * np.log(rate), rel=0.12)
 
@@ -337,7 +337,9 @@ def test_a_tail_is_extrapolated_beyond_what_was_seen(rate: float) -> None:
 def test_a_bounded_tail_ends_where_its_distribution_ends() -> None:
     scores = np.random.default_rng(1).uniform(0, 1, 4000)
 
-    assert 0.995 < scoring.tail_threshold(scores, 0.001) < 1.01
+    (threshold,) = scoring.tail_thresholds(scores, [0.001])
+
+    assert 0.995 < threshold < 1.01
 
 
 @pytest.mark.parametrize(("count", "rate"), [(50, 0.01), (4000, 0.2), (4000, 0.0)])
@@ -345,7 +347,7 @@ def test_a_tail_without_enough_scores_or_with_a_senseless_rate_is_refused(
     count: int, rate: float
 ) -> None:
     with pytest.raises(InvalidInput, match="A tail needs at least 10"):
-        scoring.tail_threshold(np.linspace(0, 1, count), rate)
+        scoring.tail_thresholds(np.linspace(0, 1, count), [rate])
 
 
 def test_unlabelled_images_do_not_change_a_measure() -> None:

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app.core.catalog import MethodInfo
 from desktop_app.core.columns import ResultColumns
 from desktop_app.core.images import ImageFolder
-from desktop_app.core.projection import principal_plane
+from desktop_app.core.latentmap import Axes, projected
 from desktop_app.core.runs import JobSpec, Run
 from desktop_app.core.table import ImageTable
 from desktop_app.core.workspace import Workspace
@@ -121,14 +121,14 @@ def result_for(
     count = len(session.table)
     random = np.random.default_rng(0)
     points = random.normal(size=(count, DIMENSIONS)).astype(np.float32)
-    plane = principal_plane(points)
+    plane = projected(points, Axes())
     heat = np.linspace(0, 1, count, dtype=np.float32)[:, None, None]
     return ResultColumns(
         run=session.run,
         index=np.arange(count, dtype=np.int64),
         scores=np.arange(count, dtype=np.float32) if scores is None else scores,
         latents=points if latents else None,
-        positions=plane.positions if latents else None,
+        positions=plane.coordinates if latents else None,
         basis=(plane.mean, plane.axes) if latents else None,
         explained=plane.explained if latents else 0.0,
         clusters=None,

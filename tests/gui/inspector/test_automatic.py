@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
-from desktop_app.core.scoring import tail_threshold
+from desktop_app.core.scoring import tail_thresholds
 from desktop_app.gui.inspector.automatic import (
     TAIL_RATES,
     rules_by_tail,
@@ -76,7 +76,7 @@ def test_higher_demands_give_higher_thresholds() -> None:
     for low, high in (values[0:2], values[2:4], values[4:6]):
         assert low < high
     assert [one.value for one in tail] == sorted(one.value for one in tail)
-    assert tail[0].value == pytest.approx(tail_threshold(NORMAL, TAIL_RATES[0]))
+    assert tail[0].value == pytest.approx(tail_thresholds(NORMAL, TAIL_RATES)[0])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_the_tail_is_filled_in_when_it_is_found(
     qtbot.waitUntil(extreme.isEnabled)
     with qtbot.waitSignal(menu.chosen) as chosen:
         extreme.trigger()
-    expected = tail_threshold(reference_of(session).scores, 0.001)
+    (expected,) = tail_thresholds(reference_of(session).scores, [0.001])
     assert chosen.args[0] == pytest.approx(expected)
     menu.aboutToShow.emit()
     assert entry(menu, "Expected to flag 0.1 %").isEnabled()  # known from before

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from desktop_app.core.projection import principal_plane
+from desktop_app.core.latentmap import Axes, projected
 from desktop_app.gui.latent.decode import (
     MapInverse,
     aligned,
@@ -24,31 +24,31 @@ def cloud() -> np.ndarray:
 
 
 def test_the_place_of_an_image_gives_its_own_latent(cloud: np.ndarray) -> None:
-    plane = principal_plane(cloud)
-    inverse = MapInverse(plane.positions, cloud)
-    guess = inverse.at(plane.positions[:5])
+    plane = projected(cloud, Axes())
+    inverse = MapInverse(plane.coordinates, cloud)
+    guess = inverse.at(plane.coordinates[:5])
     assert np.allclose(guess.latents, cloud[:5], atol=0.05)
     assert not guess.far.any()
 
 
 def test_the_plane_inverts_the_projection(cloud: np.ndarray) -> None:
-    plane = principal_plane(cloud)
-    inverse = MapInverse(plane.positions, cloud, (plane.mean, plane.axes))
+    plane = projected(cloud, Axes())
+    inverse = MapInverse(plane.coordinates, cloud, (plane.mean, plane.axes))
     places = np.array([[1.0, -2.0], [40.0, 40.0]])
     latents = inverse.at(places, "plane").latents
     assert np.allclose((latents - plane.mean) @ plane.axes.T, places, atol=1e-4)
 
 
 def test_places_far_from_all_images_are_marked(cloud: np.ndarray) -> None:
-    plane = principal_plane(cloud)
-    inverse = MapInverse(plane.positions, cloud)
+    plane = projected(cloud, Axes())
+    inverse = MapInverse(plane.coordinates, cloud)
     guess = inverse.at(np.array([[0.0, 0.0], [100.0, 0.0]]))
     assert guess.far.tolist() == [False, True]
 
 
 def test_a_mixture_lies_within_its_neighbours(cloud: np.ndarray) -> None:
-    plane = principal_plane(cloud)
-    latents = MapInverse(plane.positions, cloud).at(np.array([[0.3, 0.1], [90.0, 9.0]])).latents
+    plane = projected(cloud, Axes())
+    latents = MapInverse(plane.coordinates, cloud).at(np.array([[0.3, 0.1], [90.0, 9.0]])).latents
     assert (latents >= cloud.min(axis=0) - 1e-4).all()
     assert (latents <= cloud.max(axis=0) + 1e-4).all()
 
