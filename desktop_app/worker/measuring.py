@@ -19,7 +19,7 @@ from desktop_app.core.baselines import (
     untrained_baseline,
 )
 from desktop_app.core.health import Health, health
-from desktop_app.core.probe import halves, knn_accuracy
+from desktop_app.core.probe import halves, knn_accuracy, linear_accuracy
 from desktop_app.core.runs import JobSpec
 from desktop_app.core.table import ImageTable
 from desktop_app.sdk.data import Array, Dataset, SomeRows
@@ -29,6 +29,8 @@ from desktop_app.worker.untrained import has_untrained, untrained_latents
 
 _BASELINES_AFTER = 30.0
 """Seconds of training before baselines are measured, which take a few; unless it ends before."""
+_LINEAR_SHARE = 0.03
+"""Share of the training's time that may go into linear probes."""
 
 
 def tell_health(latents: Array, step: int, epoch: float, narrator: Narrator) -> Health | None:
@@ -62,6 +64,7 @@ class Probe:
         self._baselines: dict[str, Accuracies] = {}
         self._began = time.monotonic()
         self._is_complete = False
+        self._next_linear = 0.0
         self._probed: Probed | None = None
         self._places: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -86,8 +89,10 @@ class Probe:
     ) -> float:
         """Tell the accuracies of latents (N, D) of the rows that are looked at.
 
-        The linear probe comes with the last call; baselines that nobody has measured yet come
-        once they are worth their time. Returns the seconds that every call takes, without those.
+        The linear probe takes longer than the nearest neighbours: it comes with the first and the
+        last call, and between them as often as its share of the time allows. Baselines that nobody
+        has measured yet come once they are worth their time. Returns the seconds that every call
+        takes, without those.
         """
         probed = self._probed
         if probed is None or latents.ndim != 2 or not np.isfinite(latents).all():
@@ -98,11 +103,13 @@ class Probe:
         began = time.monotonic()
         features = np.asarray(latents)[self._places]
         count = len(probed.halves.known)
-        values = (
-            probed.measured(features)
-            if last
-            else {"knn": knn_accuracy(features[:count], features[count:], probed.halves)}
-        )
+        known, asked = features[:count], features[count:]
+        values = {"knn": knn_accuracy(known, asked, probed.halves)}
+        seconds = time.monotonic() - began
+        if last or narrator.elapsed >= self._next_linear:
+            values["linear"] = linear_accuracy(known, asked, probed.halves)
+            cost = time.monotonic() - began - seconds
+            self._next_linear = narrator.elapsed + cost / _LINEAR_SHARE
         narrator.tell(
             "probe",
             step=step,
@@ -113,7 +120,7 @@ class Probe:
             images=len(self._places),
             classes=len(probed.halves.classes),
         )
-        return time.monotonic() - began
+        return seconds
 
     def _measure_baselines(
         self, method: Method[Any], probed: Probed, narrator: Narrator

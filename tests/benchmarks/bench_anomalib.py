@@ -231,7 +231,7 @@ def _timed(arguments: list[str], home: Path) -> tuple[float, float, str]:
 
 
 def _environ() -> dict[str, Any]:
-    return dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return dict(os.environ) | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(ROOT)}
 
 
 def _text(value: float | None) -> str:

@@ -126,6 +126,7 @@ def test_before_it_is_trained_it_has_no_views() -> None:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_blends_help_a_folder_of_31_photographs(shared_data: Path) -> None:
     from desktop_app.core.decoding import decode
 

@@ -64,7 +64,7 @@ def test_previews_show_clean_spoilt_and_repaired_images() -> None:
 
 
 def test_a_long_training_has_about_ten_previews() -> None:
-    events = denoising(least_steps=400, nodes=4).fit(shaded(4))
+    events = denoising(least_steps=200, nodes=4).fit(shaded(4))
 
     assert 10 <= sum(isinstance(event, Preview) for event in events) <= 11
 
