@@ -59,6 +59,25 @@ class NetworkParams(TrainingParams):
     )
 
 
+class BlendingParams(NetworkParams):
+    """Networks that are trained on blends of images, where there are few."""
+
+    blend: int = param(
+        1000,
+        low=0,
+        high=1_000_000,
+        scale="log",
+        unit="images",
+        advanced=True,
+        help="Folders of up to this many images are trained on blends of two of them, larger ones "
+        "on a share of blends; 0 never blends.",
+    )
+
+    def blended_share(self, data: Dataset) -> float:
+        """Return the share of the images of a folder that are blended with another one."""
+        return self.blend / len(data)
+
+
 class AutoencodingMethod(CalibratedScores, TorchMethod[P]):
     """A method of an encoder, a decoder and a code of D numbers between them."""
 

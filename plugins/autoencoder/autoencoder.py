@@ -23,12 +23,12 @@ from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Experiment, Preset
 from desktop_app.sdk.params import param
 from desktop_app.toolbox.augmentation import blended, variance_left
-from desktop_app.toolbox.autoencoding import AutoencodingMethod, NetworkParams, make_networks
+from desktop_app.toolbox.autoencoding import AutoencodingMethod, BlendingParams, make_networks
 from desktop_app.toolbox.baselines import components_error, mean_image_entropy
 from desktop_app.toolbox.training import descend
 
 
-class AutoencoderParams(NetworkParams):
+class AutoencoderParams(BlendingParams):
     """The networks, the code and what is asked of the rebuilt images."""
 
     code_size: int = param(
@@ -36,16 +36,6 @@ class AutoencoderParams(NetworkParams):
     )
     loss: Literal["mse", "bce"] = param(
         "mse", help="Squared error, or binary cross-entropy for nearly black and white images."
-    )
-    blend: int = param(
-        1000,
-        low=0,
-        high=1_000_000,
-        scale="log",
-        unit="images",
-        advanced=True,
-        help="Folders of up to this many images are trained on blends of two of them, larger ones "
-        "on a share of blends; 0 never blends.",
     )
 
 
@@ -119,7 +109,7 @@ class Autoencoder(AutoencodingMethod[AutoencoderParams]):
             yield from self._trivial_values(data)
         adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
         for step in self.steps(data):
-            x = blended(step.batch, self._blended_share(data))  # (N, C, H, W)
+            x = blended(step.batch, self.params.blended_share(data))  # (N, C, H, W)
             z = self.code(x)  # (N, D)
             logits = self.decoder(z)  # (N, C, H, W)
             rebuilt = logits.sigmoid()
@@ -130,13 +120,9 @@ class Autoencoder(AutoencodingMethod[AutoencoderParams]):
             self.observe(x, z, rebuilt)
             yield step.metrics(loss=loss, mse=mse, explained_variance=self.explained(x, mse))
 
-    def _blended_share(self, data: Dataset) -> float:
-        """Return the share of images that are blended with another one."""
-        return self.params.blend / len(data)
-
     def _trivial_values(self, data: Dataset) -> Iterator[TrivialValue]:
         """Tell what the mean image and principal components reach on the images as blended."""
-        left = variance_left(self._blended_share(data))
+        left = variance_left(self.params.blended_share(data))
         mean_image = left * float(self.encoder.spread) ** 2
         if self.params.loss == "bce":
             entropy = mean_image_entropy(self.encoder.centre.cpu().numpy())

@@ -14,7 +14,7 @@ Shapes: N images, C channels, H rows, W columns, D numbers of the code.
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -27,7 +27,9 @@ from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import HeatMap, ImageGrid, View
+from desktop_app.toolbox.adversary import Adversary, Judge, adversary_lines, unlike, unmasking
 from desktop_app.toolbox.baselines import context_error, even_rows
+from desktop_app.toolbox.filling import sheet, smoothly_filled
 from desktop_app.toolbox.inference import completion, evaluating, inference
 from desktop_app.toolbox.networks import conv_channels, conv_sizes, image_statistics
 from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError
@@ -37,7 +39,6 @@ from plugins.context_ae.masks import (
     Region,
     grid_masks,
     hidden_regions,
-    smoothly_filled,
     surrounded,
 )
 
@@ -94,7 +95,7 @@ class ContextParams(TrainingParams):
         high=0.5,
         help="Weight a of the adversary, who tells filled images from real ones; 0 for none.",
     )
-    adversary: Literal["squares", "entropy"] = param(
+    adversary: Adversary = param(
         "squares", advanced=True, help="Least squares (LSGAN), or the entropy of the paper."
     )
 
@@ -142,7 +143,7 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         self.network = ContextNetwork(sample_shape, self.params)
         self.usual = UsualError(sample_shape)
         if self.params.adversarial:
-            self.judge = _judge(sample_shape, self.params.nodes)
+            self.judge = Judge(sample_shape, max(4, self.params.nodes // 2))
 
     def learn(self, data: Dataset) -> Events:
         """Draw what is hidden, and deceive the adversary."""
@@ -232,25 +233,18 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         self, real: Tensor, filled: Tensor, adam: torch.optim.Optimizer, step: Step
     ) -> dict[str, float]:
         """Teach the adversary; return its loss."""
-        true, false = self._opinion(real), self._opinion(filled)
-        loss = (self._against(true, 1.0) + self._against(false, 0.0)) / 2
+        loss = unmasking(self._opinion(real), self._opinion(filled), self.params.adversary)
         _set_rate(adam, _ADVERSARY_RATE * self.params.learning_rate, step.progress)
         descend(loss, adam)
         return {"discriminator": loss.item()}
 
     def _deceit(self, filled: Tensor) -> Tensor:
         """Return how far the adversary is from taking filled images for real ones."""
-        return self._against(self._opinion(filled), 1.0)
+        return unlike(self._opinion(filled), 1.0, self.params.adversary)
 
     def _opinion(self, images: Tensor) -> Tensor:
         opinion: Tensor = self.judge(self.network.deviation(images))
         return opinion
-
-    def _against(self, opinion: Tensor, truth: float) -> Tensor:
-        target = torch.full_like(opinion, truth)
-        if self.params.adversary == "squares":
-            return functional.mse_loss(opinion, target)
-        return functional.binary_cross_entropy_with_logits(opinion, target)
 
     @torch.no_grad()
     def _measure(self, images: Tensor) -> None:
@@ -261,11 +255,8 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         """Return rows of an image without its region, filled in, and whole (3 N, C, H, W)."""
         mask = self._regions(len(images))
         with evaluating(self):
-            drawn = self.network(images, mask).clamp(0, 1)
-        grey = self.network.centre.mean().expand_as(images)
-        rows = [torch.where(mask, part, images) for part in (grey, drawn)]
-        sheet: Array = torch.stack([*rows, images], dim=1).flatten(0, 1).cpu().numpy()
-        return sheet
+            drawn = self.network(images, mask)
+        return sheet(images, drawn, mask, self.network.centre.mean())
 
     def _trivial_values(self, data: Dataset) -> Iterator[TrivialValue]:
         """Tell what the mean image and a linear prediction from the context reach."""
@@ -275,8 +266,7 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
             yield TrivialValue("mse", found.mean_image, "mean image")
             yield TrivialValue("mse", found.ridge, "ridge from context", stays=None)
         if self.params.adversarial:
-            chance = 0.25 if self.params.adversary == "squares" else float(np.log(2))
-            yield TrivialValue("discriminator", chance, "cannot tell", stays=None)
+            yield from adversary_lines(self.params.adversary)
 
 
 class ContextNetwork(nn.Module):
@@ -343,17 +333,6 @@ class ContextNetwork(nn.Module):
             maps.append(x)
         code: Tensor = self.inwards(x.flatten(1))
         return code, maps
-
-
-def _judge(sample_shape: tuple[int, int, int], nodes: int) -> nn.Sequential:
-    """Return a network that gives each image a number: 1 for real, 0 for filled."""
-    sizes = conv_sizes(sample_shape, 0)
-    channels = [sample_shape[0], *conv_channels(len(sizes) - 1, max(4, nodes // 2))]
-    layers: list[nn.Module] = []
-    for pair in pairwise(channels):
-        layers += [_layer(nn.Conv2d(*pair, 3, stride=2, padding=1)), nn.LeakyReLU(0.2)]
-    inside = channels[-1] * sizes[-1][0] * sizes[-1][1]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(inside, 1))
 
 
 def _layer(layer: nn.Module) -> nn.Module:

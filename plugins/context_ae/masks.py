@@ -1,4 +1,4 @@
-"""Regions that are hidden from the network, and a first guess of what lies in them.
+"""Regions that are hidden from the network.
 
 Shapes: N images, C channels, H rows, W columns; masks are (N, 1, H, W), true where hidden.
 """
@@ -68,27 +68,6 @@ def surrounded(mask: Tensor, pixels: int) -> Tensor:
         return mask
     wide = functional.max_pool2d(mask.float(), 2 * pixels + 1, stride=1, padding=pixels)
     return wide > 0.5
-
-
-def smoothly_filled(images: Tensor, mask: Tensor) -> Tensor:
-    """Return images whose hidden pixels are smooth continuations of what surrounds them.
-
-    Known pixels are averaged over ever larger squares, and what is unknown takes the value of the
-    smallest square that knows something (pull-push; Gortler et al., The lumigraph, 1996).
-    """
-    if min(images.shape[-2:]) == 1:
-        known = (~mask).to(images.dtype)
-        total = (images * known).mean(dim=(2, 3), keepdim=True)
-        share = known.mean(dim=(2, 3), keepdim=True)
-        mean = torch.where(share > 0, total / share.clamp(min=1e-6), torch.zeros_like(total))
-        return torch.where(mask, mean.expand_as(images), images)
-    known = (~mask).to(images.dtype)
-    share = functional.avg_pool2d(known, 2, ceil_mode=True)
-    total = functional.avg_pool2d(images * known, 2, ceil_mode=True)
-    coarse = smoothly_filled(total / share.clamp(min=1e-6), share == 0)
-    size = tuple(images.shape[-2:])
-    up = functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
-    return torch.where(mask, up, images)
 
 
 def _squares(count: int, rows: int, columns: int, size: float, device: str) -> Tensor:
