@@ -1,10 +1,12 @@
 """Defects made from normal images: pasted, blended and textured patches with their masks.
 
-Methods that learn to tell normal from spoilt images need spoilt ones, of which there are none. Four
+Methods that learn to tell normal from spoilt images need spoilt ones, of which there are none. Five
 recipes make them from the images themselves and a seeded generator, without outside textures:
 
     pasted     a jittered patch of another place, pasted hard; scar: a thin one, turned
                (CutPaste; Li, Sohn, Yoon & Pfister, 2021, https://arxiv.org/abs/2104.04015)
+    blotch     a spot of any outline, from a dot or a scratch to a third of the image, that shows a
+               colour of the image, another part of it, or a rough texture of two of its colours
     blended    a patch of another image, resized and blended without a seam by solving the Poisson
                equation with the target as border (NSA; Schlueter, Tan, Hou & Kainz, 2022,
                https://arxiv.org/abs/2109.15222; Perez, Gangnet & Blake, 2003)
@@ -29,11 +31,15 @@ Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Random = np.random.Generator
 
-Recipe = Literal["pasted", "scar", "blended", "textured"]
+Recipe = Literal["pasted", "scar", "blotch", "blended", "textured"]
 
 _LEAST_CHANGE = 0.02
 """Grey levels in [0, 1] by which a defect must differ somewhere, else it is none."""
 _TRIALS = 8
+_HALF_SPOILT, _STEEPNESS = 24, 12
+"""Grey levels of 255 at which a pixel counts as half spoilt, and that its label rises over."""
+_WAVES = 6
+"""Waves along the outline of a blotch."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,15 @@ class Spoilt:
     """(H, W): where it was changed visibly."""
     change: NDArray[np.float32]
     """(H, W): how much, as the mean absolute difference over channels."""
+
+    @property
+    def severity(self) -> NDArray[np.float32]:
+        """How spoilt (H, W) each pixel is, in [0, 1]: the logistic label of NSA, section 3.2.
+
+        It is a half where the grey changed by 24 of 255, and 0 outside the mask.
+        """
+        risen = 1 / (1 + np.exp(-(255 * self.change - _HALF_SPOILT) / _STEEPNESS))
+        return np.where(self.mask, risen, 0).astype(np.float32)
 
 
 def spoilt(image: Image, other: Image, recipe: Recipe, random: Random) -> Spoilt:
@@ -78,6 +93,27 @@ def scar(image: Image, other: Image, random: Random) -> Image:
     patch = _jittered(_cut(image, min(length, rows), width, random), random)
     del other  # a scar is of the image itself
     return _turned(image, patch, random.uniform(-45, 45), random)
+
+
+def blotch(image: Image, other: Image, random: Random) -> Image:
+    """Cover a spot with a colour, another part of an image, or a texture between two colours."""
+    channels, rows, columns = image.shape
+    cover, (top, left) = _spot(rows, columns, random)
+    height, width = cover.shape
+    kind, first = int(random.integers(3)), _colour(image, random)
+    if kind == 0:
+        filling = np.broadcast_to(first, (channels, height, width))
+    elif kind == 1:
+        filling = _cut(image if random.random() < 0.5 else other, height, width, random)
+    else:
+        grain = gaussian_filter(random.random((height, width)), random.uniform(0.3, 2))
+        grain = (grain - grain.min()) / max(float(np.ptp(grain)), 1e-6)
+        filling = first + grain[None].astype(np.float32) * (_colour(image, random) - first)
+    opacity = 1.0 if random.random() < 0.5 else random.uniform(0.3, 1.0)
+    made = image.copy()
+    place = made[:, top : top + height, left : left + width]
+    place += (opacity * cover[None]).astype(np.float32) * (filling - place)
+    return np.clip(made, 0, 1)
 
 
 def blended(image: Image, other: Image, random: Random) -> Image:
@@ -114,6 +150,7 @@ def textured(image: Image, other: Image, random: Random) -> Image:
 _RECIPES: Mapping[Recipe, Callable[[Image, Image, Random], Image]] = {
     "pasted": pasted,
     "scar": scar,
+    "blotch": blotch,
     "blended": blended,
     "textured": textured,
 }
@@ -206,6 +243,40 @@ def _cut(image: Image, height: int, width: int, random: Random) -> Image:
     top = int(random.integers(0, rows - height + 1))
     left = int(random.integers(0, columns - width + 1))
     return image[:, top : top + height, left : left + width]
+
+
+def _colour(image: Image, random: Random) -> Image:
+    """Return the colour (C, 1, 1) of a pixel."""
+    row, column = random.integers(0, image.shape[1:]).tolist()
+    return image[:, row, column][:, None, None]
+
+
+def _spot(rows: int, columns: int, random: Random) -> tuple[Image, tuple[int, int]]:
+    """Return how far (h, w) in [0, 1] a spot covers pixels, and its first row and column.
+
+    Its outline in polar coordinates is an ellipse with a few random waves; small ones are as
+    frequent as large ones.
+    """
+    side = min(rows, columns)
+    radius = math.exp(random.uniform(math.log(0.015 * side), math.log(0.2 * side)))
+    stretch = math.exp(random.uniform(0, math.log(5)))
+    long, short = max(1.2, radius * math.sqrt(stretch)), max(0.8, radius / math.sqrt(stretch))
+    reach = min(math.ceil(1.5 * long) + 1, (side - 1) // 2)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    turn = random.uniform(0, math.pi)
+    u = (math.cos(turn) * x + math.sin(turn) * y) / long
+    v = (math.cos(turn) * y - math.sin(turn) * x) / short
+    angle = np.arctan2(v, u)
+    sizes = random.normal(0, 0.3, _WAVES) / np.arange(1, _WAVES + 1)
+    phases = random.uniform(0, 2 * math.pi, _WAVES)
+    outline = 1 + sum(
+        size * np.cos(wave * angle + phase)
+        for wave, (size, phase) in enumerate(zip(sizes, phases, strict=True), start=1)
+    )
+    inside = (np.clip(outline, 0.3, 1.5) - np.hypot(u, v)) * short
+    cover = np.clip(inside + 0.5, 0, 1).astype(np.float32)
+    top, left = (int(random.integers(0, length - 2 * reach)) for length in (rows, columns))
+    return cover, (top, left)
 
 
 def _jittered(patch: Image, random: Random) -> Image:

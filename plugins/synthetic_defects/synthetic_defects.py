@@ -4,11 +4,14 @@ Schlueter, Tan, Hou & Kainz, Natural synthetic anomalies for self-supervised ano
 localization (NSA), 2022, https://arxiv.org/abs/2109.15222; with `reconstruct`, after Zavrtanik,
 Kristan & Skocaj, DRAEM, 2021, https://arxiv.org/abs/2108.07610.
 
-    x' = x with a made defect where M = 1,   y = f(x')  or  f(x', g(x')),   g(x') close to x
-    loss = BCE(y, M) + (1 - dice(y, M))  [+ |g(x') - x|^2 / spread]
+    x' = x with made defects,   y = f(x')  or  f(x', g(x')),   g(x') close to x
+    m  = 1 / (1 + exp(-(|x' - x| - 24) / 12)) where x' is spoilt, else 0     in grey levels of 255
+    loss = BCE(y, m) + (1 - dice(y, m))  [+ |g(x') - x|^2 / spread^2]
 
-with dice(y, M) = 2 sum y M / (sum y + sum M). The score of an image is the mean logit of its most
-suspicious pixels.
+with dice(y, m) = 2 sum y m / (sum y + sum m). Faint changes are half forgiven by the logistic label
+m (NSA, section 3.2). The last layer begins at the log-odds of a spoilt pixel: otherwise the first
+hundred steps are spent on finding out that most pixels are normal. The score of an image is the
+mean logit of its most suspicious pixels.
 
 Shapes: N images, C channels, H rows, W columns.
 """
@@ -28,21 +31,28 @@ from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import ImageGrid, View
+from desktop_app.toolbox.augmentation import lit, mirrored, moved
+from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.inference import inference, require_shape
 from desktop_app.toolbox.reconstruction import smoothed
 from desktop_app.toolbox.synthesis import Recipe, spoilt
 from desktop_app.toolbox.torch_method import TorchMethod
 from desktop_app.toolbox.training import descend, let_rate_fall
-from desktop_app.toolbox.unet import UNet
+from desktop_app.toolbox.unet import Narrowing, UNet, Widening, enlarged_to
 
 _RECIPES: dict[str, tuple[Recipe, ...]] = {
-    "mixed": ("pasted", "scar", "blended", "blended", "textured"),
+    "mixed": ("blotch", "blotch", "blotch", "blended", "blended", "pasted", "scar", "textured"),
+    "blotch": ("blotch",),
     "blended": ("blended",),
     "pasted": ("pasted", "scar"),
     "textured": ("textured",),
 }
 _SPOILT = 0.75
-"""Share of the images of a batch that are given a defect."""
+"""Share of the images of a batch that are given defects."""
+_MOST_DEFECTS = 3
+"""Of one image."""
+_PRIOR = -3.0
+"""Log-odds of a spoilt pixel, where the last layer begins."""
 _SUSPICIOUS = 0.002
 """Share of the pixels whose mean logit is the score, and at least four."""
 _SHOWN = 8
@@ -51,10 +61,10 @@ _SHOWN = 8
 class SyntheticDefectsParams(TrainingParams):
     """Which defects are made, and how the network looks at them."""
 
-    recipe: Literal["mixed", "blended", "pasted", "textured"] = param(
+    recipe: Literal["mixed", "blotch", "blended", "pasted", "textured"] = param(
         "mixed",
-        help="How defects are made: blended patches of other images, pasted ones and scars, "
-        "procedural textures, or all of them in turn.",
+        help="How defects are made: blotches and scratches of any outline, seamlessly blended "
+        "patches of other images, pasted ones and scars, procedural textures, or all in turn.",
     )
     reconstruct: bool = param(
         False,
@@ -62,7 +72,12 @@ class SyntheticDefectsParams(TrainingParams):
         "that look alike.",
     )
     width: int = param(
-        16, low=4, high=256, scale="log", unit="channels", help="Channels at full size."
+        16, low=4, high=256, scale="log", unit="channels", help="Channels of the finest maps."
+    )
+    mirror: bool = param(
+        True,
+        help="Images are mirrored at random while training: not where left and right, or above "
+        "and below, tell something.",
     )
     shift: float = param(
         0.03,
@@ -71,9 +86,28 @@ class SyntheticDefectsParams(TrainingParams):
         help="Share of the side by which images are moved while training.",
         advanced=True,
     )
-    epochs: int = param(20, low=1, high=100_000, scale="log", help="Passes over the images.")
+    light: float = param(
+        0.1,
+        low=0.0,
+        high=0.5,
+        help="By how much brightness and contrast are varied while training.",
+        advanced=True,
+    )
+    epochs: int = param(5, low=1, high=100_000, scale="log", help="Passes over the images.")
+    least_steps: int = param(
+        1000,
+        low=0,
+        high=1_000_000,
+        scale="log",
+        unit="steps",
+        help="Small folders are passed over more often, until this many optimiser steps.",
+        advanced=True,
+    )
     batch_size: int = param(
-        16, low=1, high=4096, scale="log", unit="images", help="Images per optimiser step."
+        8, low=1, high=4096, scale="log", unit="images", help="Images per optimiser step."
+    )
+    learning_rate: float = param(
+        2e-3, low=1e-8, high=10.0, scale="log", help="Step size of the optimiser."
     )
 
 
@@ -103,24 +137,19 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
         Preset("128 px", {}, "Photographs of parts and surfaces.", 128),
         Preset("Thorough", {"least_steps": 3000, "width": 32}, "For a GPU or a night.", 256),
     )
-    toy_params: ClassVar[dict[str, object]] = {"width": 4, "recipe": "pasted"}
+    toy_params: ClassVar[dict[str, object]] = {"width": 4, "recipe": "pasted", "batch_size": 8}
     """What the conformance kit trains with on its small images."""
-
-    centre: Tensor
-    spread: Tensor
 
     def build(self, sample_shape: tuple[int, int, int]) -> None:
         """Make the network that marks and, where wanted, the one that repairs."""
-        channels, side = sample_shape[0], min(sample_shape[1:])
+        channels, side, width = sample_shape[0], min(sample_shape[1:]), self.params.width
         doubled = 2 if self.params.reconstruct else 1
-        self.marker = UNet(doubled * channels, 1, side, width=self.params.width)
+        self.encoder = Narrowing(doubled * channels, side, width=width)
+        self.marker = Widening(self.encoder.widths, 1)
+        self.marker.begin_at(_PRIOR)
         self.repairer = (
-            UNet(channels, channels, side, width=self.params.width)
-            if self.params.reconstruct
-            else None
+            UNet(channels, channels, side, width=width) if self.params.reconstruct else None
         )
-        self.register_buffer("centre", torch.zeros(channels, 1, 1))
-        self.register_buffer("spread", torch.ones(()))
 
     def learn(self, data: Dataset) -> Events:
         """Make defects and learn to mark them."""
@@ -129,23 +158,25 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
         adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
         for step in self.steps(data):
             random = np.random.default_rng([self.seed, step.number])
-            x = self._moved(step.batch, random)  # (N, C, H, W)
-            damaged, mask = self._damaged(x, random)  # (N, C, H, W), (N, 1, H, W)
-            if step.number == 1:
-                yield _trivial(mask)
+            x = self._varied(step.batch, random)  # (N, C, H, W)
+            damaged, label = self._damaged(x, random)  # (N, C, H, W), (N, 1, H, W)
             let_rate_fall(adam, self.params.learning_rate, step.progress)
             logits, repair = self._marked(damaged)
-            bce = F.binary_cross_entropy_with_logits(logits, mask)
-            overlap = dice(logits.sigmoid(), mask)
+            label = F.interpolate(label, size=logits.shape[2:], mode="area")
+            bce = F.binary_cross_entropy_with_logits(logits, label)
+            overlap = dice(logits.sigmoid(), label)
             loss = bce + 1 - overlap
             values = {"bce": bce, "dice": overlap}
             if repair is not None:
-                repair_error = (repair - self._standard(x)).square().mean()
+                spread = self.encoder.spread
+                repair_error = ((repair - x) / spread).square().mean()
                 loss, values["repair_error"] = loss + repair_error, repair_error
             descend(loss, adam, clip=1.0)
+            if step.number == 1:
+                yield _trivial(label)
             yield step.metrics(loss=loss, **values)
             if step.number % 100 == 1:
-                yield _pictures(damaged, mask, logits)
+                yield _pictures(damaged, *(enlarged_to(part, damaged) for part in (label, logits)))
 
     @inference
     def score(self, images: Tensor) -> Tensor:
@@ -181,57 +212,54 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
     def _map(self, images: Tensor) -> Tensor:
         if self.sample_shape is not None:
             require_shape(images, self.sample_shape)
-        return smoothed(self._marked(images)[0].squeeze(1))
+        return smoothed(enlarged_to(self._marked(images)[0], images).squeeze(1))
 
     def _marked(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return logits (N, 1, H, W) and the standardised repair (N, C, H, W) of images."""
-        standard = self._standard(images)
-        if self.repairer is None:
-            return self.marker(standard), None
-        repair: Tensor = self.repairer(standard)
-        return self.marker(torch.cat([standard, repair.detach()], dim=1)), repair
-
-    def _standard(self, images: Tensor) -> Tensor:
-        return (images - self.centre) / self.spread
+        """Return logits (N, 1, h, w) at half the size and the repair (N, C, H, W) of images."""
+        repair: Tensor | None = None
+        seen = images
+        if self.repairer is not None:
+            narrowing = self.repairer.narrowing
+            repair = narrowing.centre + narrowing.spread * self.repairer(images)
+            seen = torch.cat([images, repair.detach()], dim=1)
+        return self.marker(self.encoder(seen)), repair
 
     def _measure(self, data: Dataset) -> None:
-        """Note mean and spread of the images."""
-        rows = np.unique(np.linspace(0, len(data) - 1, min(len(data), 256)).astype(np.int64))
+        """Tell the networks mean and spread of the images."""
+        rows = even_rows(len(data), 256)
         images = torch.from_numpy(np.array(data.images(rows)))
-        self.centre.copy_(images.mean(dim=(0, 2, 3)).view(-1, 1, 1))
-        self.spread.copy_(images.std().clamp(min=1 / 255))
+        centre, spread = images.mean(dim=(0, 2, 3)).view(-1, 1, 1), images.std().clamp(min=1 / 255)
+        repairing = [] if self.repairer is None else [self.repairer.narrowing]
+        for network in [self.encoder, *repairing]:
+            repeated = len(network.centre) // len(centre)
+            network.centre.copy_(centre.repeat(repeated, 1, 1))
+            network.spread.copy_(spread)
 
-    def _moved(self, images: Tensor, random: np.random.Generator) -> Tensor:
-        """Return images moved by a few pixels, their borders mirrored."""
-        most = round(self.params.shift * min(images.shape[2:]))
-        if most == 0:
-            return images
-        padded = F.pad(images, (most, most, most, most), mode="reflect")
-        height, width = images.shape[2:]
-        moves = random.integers(0, 2 * most + 1, (len(images), 2)).tolist()
-        return torch.stack(
-            [
-                one[:, top : top + height, left : left + width]
-                for one, (top, left) in zip(padded, moves, strict=True)
-            ]
-        )
+    def _varied(self, images: Tensor, random: np.random.Generator) -> Tensor:
+        """Return images moved, mirrored and lit otherwise."""
+        images = moved(images, self.params.shift, random)
+        if self.params.mirror:
+            images = mirrored(images, random)
+        return lit(images, self.params.light, random)
 
     def _damaged(self, images: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return images with made defects and their masks (N, 1, H, W)."""
+        """Return images with made defects and how spoilt each pixel is (N, 1, H, W)."""
         arrays = images.cpu().numpy()
         recipes = _RECIPES[self.params.recipe]
-        made, masks = arrays.copy(), np.zeros((len(arrays), 1, *arrays.shape[2:]), np.float32)
+        made, labels = arrays.copy(), np.zeros((len(arrays), 1, *arrays.shape[2:]), np.float32)
         for row in np.flatnonzero(random.random(len(arrays)) < _SPOILT):
-            other = arrays[int(random.integers(len(arrays)))]
-            recipe = recipes[int(random.integers(len(recipes)))]
-            found = spoilt(arrays[row], other, recipe, random)
-            made[row], masks[row, 0] = found.image, found.mask
-        return torch.from_numpy(made).to(images.device), torch.from_numpy(masks).to(images.device)
+            for _ in range(int(random.integers(1, _MOST_DEFECTS + 1))):
+                other = arrays[int(random.integers(len(arrays)))]
+                recipe = recipes[int(random.integers(len(recipes)))]
+                found = spoilt(made[row], other, recipe, random)
+                made[row] = found.image
+                labels[row, 0] = np.maximum(labels[row, 0], found.severity)
+        return torch.from_numpy(made).to(images.device), torch.from_numpy(labels).to(images.device)
 
 
-def dice(shares: Tensor, mask: Tensor) -> Tensor:
-    """Return the overlap in [0, 1] of shares and mask, both (N, 1, H, W), over the whole batch."""
-    return (2 * (shares * mask).sum() + 1) / (shares.sum() + mask.sum() + 1)
+def dice(shares: Tensor, label: Tensor) -> Tensor:
+    """Return the overlap in [0, 1] of shares and label, both (N, 1, H, W), over the whole batch."""
+    return (2 * (shares * label).sum() + 1) / (shares.sum() + label.sum() + 1)
 
 
 def _scores(maps: Tensor) -> Tensor:
@@ -240,17 +268,17 @@ def _scores(maps: Tensor) -> Tensor:
     return flat.topk(min(count, flat.shape[1]), dim=1).values.mean(dim=1)
 
 
-def _trivial(mask: Tensor) -> TrivialValue:
+def _trivial(label: Tensor) -> TrivialValue:
     """Return the cross-entropy of marking every pixel with the share of spoilt ones."""
-    share = float(mask.mean().clamp(1e-6, 1 - 1e-6))
+    share = float(label.mean().clamp(1e-6, 1 - 1e-6))
     nats = -share * math.log(share) - (1 - share) * math.log(1 - share)
     return TrivialValue("bce", nats, "the share of spoilt pixels everywhere")
 
 
-def _pictures(damaged: Tensor, mask: Tensor, logits: Tensor) -> Preview:
+def _pictures(damaged: Tensor, label: Tensor, logits: Tensor) -> Preview:
     shown = [
         part[:_SHOWN].detach().expand(-1, damaged.shape[1], -1, -1)
-        for part in (damaged, mask, logits.sigmoid())
+        for part in (damaged, label, logits.sigmoid())
     ]
     images = torch.cat(shown).cpu().numpy()
     caption = "Spoilt images, where they were spoilt, and what the network marks."

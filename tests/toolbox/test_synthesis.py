@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from desktop_app.toolbox.synthesis import Recipe, perlin_noise, seamless, spoilt
+from desktop_app.toolbox.synthesis import Recipe, Spoilt, perlin_noise, seamless, spoilt
 
-RECIPES: tuple[Recipe, ...] = ("pasted", "scar", "blended", "textured")
+RECIPES: tuple[Recipe, ...] = ("pasted", "scar", "blotch", "blended", "textured")
 
 
 def photograph(seed: int, channels: int = 3, side: int = 64) -> NDArray[np.float32]:
@@ -85,3 +85,20 @@ def test_perlin_noise_is_smooth_and_about_zero() -> None:
     assert abs(float(noise.mean())) < 0.05
     assert 0.15 < float(noise.std()) < 0.6
     assert float(np.abs(noise).max()) < 1.6
+
+
+def test_half_spoilt_is_what_changed_by_24_grey_levels() -> None:
+    change = np.array([[0, 24, 60], [24, 24, 255]], np.float32) / 255
+    made = Spoilt(np.zeros((1, 2, 3), np.float32), np.array([[1, 1, 1], [0, 1, 1]], bool), change)
+
+    expected = [[1 / (1 + np.exp(2)), 0.5, 1 / (1 + np.exp(-3))], [0, 0.5, 1]]
+    np.testing.assert_allclose(made.severity, expected, atol=1e-5)
+
+
+def test_blotches_are_as_often_small_as_large() -> None:
+    image = photograph(0, 1)
+    random = np.random.default_rng(0)
+
+    shares = [spoilt(image, image, "blotch", random).mask.mean() for _ in range(200)]
+
+    assert np.quantile(shares, 0.25) < 0.006 < 0.03 < np.quantile(shares, 0.9)

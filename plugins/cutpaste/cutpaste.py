@@ -1,0 +1,406 @@
+"""CutPaste: a network that tells normal crops from crops with a patch pasted into them.
+
+Li, Sohn, Yoon & Pfister, CutPaste: self-supervised learning for anomaly detection and localization,
+2021, https://arxiv.org/abs/2104.04015
+
+    loss = 1 / K (CE(g(x), normal) + CE(g(CutPaste(x)), patch) + CE(g(Scar(x)), scar))    (K = 3)
+    e(x) = mean of the last maps of the network over x
+    s(x) = sqrt((e - m)' Sigma^-1 (e - m) / D)
+
+The first line is their equation 1 with three classes, the last their equation 3 but for a constant
+and the square root: about 1 is usual. The network learns on crops (their section 2.4), and m and
+Sigma are those of the windows of that size of normal images, Sigma shrunk towards a multiple of the
+identity (Ledoit & Wolf, A well-conditioned estimator for large-dimensional covariance matrices,
+2004). It has three halvings in place of a ResNet-18 and no layer of fixed size: all windows of an
+image are computed at once.
+
+Shapes: N images, C channels, S rows and columns, H W windows, D dimensions, K classes.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from sklearn.covariance import ledoit_wolf
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.events import Events, Preview, TrivialValue
+from desktop_app.sdk.hookspecs import hookimpl
+from desktop_app.sdk.method import Card, Preset
+from desktop_app.sdk.params import TrainingParams, param
+from desktop_app.sdk.views import Curve, ImageGrid, Table, View
+from desktop_app.toolbox.augmentation import lit, mirrored
+from desktop_app.toolbox.baselines import even_rows
+from desktop_app.toolbox.inference import evaluating, inference, require_shape
+from desktop_app.toolbox.patches import enlarged, worst_patches
+from desktop_app.toolbox.synthesis import Recipe, spoilt
+from desktop_app.toolbox.torch_method import TorchMethod
+from desktop_app.toolbox.training import Step, descend, is_time, let_rate_fall, to_device
+
+_RECIPES: dict[str, tuple[Recipe, ...]] = {
+    "both": ("pasted", "scar"),
+    "patch": ("pasted",),
+    "scar": ("scar",),
+}
+_NAMES: dict[Recipe, str] = {"pasted": "patch", "scar": "scar"}
+_LEVELS = 3
+_STRIDE = 2**_LEVELS
+"""Pixels from cell to cell of the last map."""
+_LOOKS = 5
+"""How often during the training the normal images are looked at."""
+_IMAGES = 1000
+_WINDOWS = 50_000
+"""Normal images that are looked at, and windows of them."""
+_BATCH = 32
+_SHOWN = 8
+"""Crops of each class that are shown."""
+_MEASURED = 100
+"""Crops of each class whose distances are shown."""
+_MEMORY = 0.98
+"""Of the confusion: what a step leaves of those before."""
+_BINS = 30
+_LEAST = 1e-6
+"""Added to the variances, as a share of their mean and of 1: a folder of equal images has none."""
+
+
+class CutPasteParams(TrainingParams):
+    """What is pasted, and how much of an image the network sees at once."""
+
+    patches: Literal["both", "patch", "scar"] = param(
+        "both", help="What is pasted: patches, thin turned scars, or both as classes of their own."
+    )
+    window: float = param(
+        0.5,
+        low=0.1,
+        high=1.0,
+        unit="of the side",
+        help="Size of the crops that are told apart: small ones find small defects. 1 takes whole "
+        "images and gives no heat map but a flat one.",
+    )
+    width: int = param(
+        24, low=4, high=256, scale="log", unit="channels", help="Channels of the finest maps."
+    )
+    mirror: bool = param(
+        True,
+        help="Crops are mirrored at random while training: not where left and right, or above and "
+        "below, tell something.",
+    )
+    light: float = param(
+        0.1,
+        low=0.0,
+        high=0.5,
+        help="By how much brightness and contrast are varied while training.",
+        advanced=True,
+    )
+    epochs: int = param(5, low=1, high=100_000, scale="log", help="Passes over the images.")
+    batch_size: int = param(
+        16, low=1, high=4096, scale="log", unit="images", help="Images per optimiser step."
+    )
+    learning_rate: float = param(
+        2e-3, low=1e-8, high=10.0, scale="log", help="Step size of the optimiser."
+    )
+
+
+class Trunk(nn.Module):
+    """Convolutions that halve the image three times; a cell of the last map has D numbers."""
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        widths = [width * 2**level for level in range(_LEVELS)]
+        self.blocks = nn.Sequential(
+            _convolution(channels, width, kernel=5, stride=2),
+            *(
+                nn.Sequential(_convolution(before, after, stride=2), _convolution(after, after))
+                for before, after in pairwise(widths)
+            ),
+        )
+        self.dimensions = widths[-1]
+        self.register_buffer("centre", torch.zeros(channels, 1, 1))
+        self.register_buffer("spread", torch.ones(()))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return maps (N, D, S / 8, S / 8) of images (N, C, S, S)."""
+        standard = (images - self.centre) / self.spread
+        maps: Tensor = self.blocks(standard.contiguous(memory_format=torch.channels_last))
+        return maps
+
+
+class CutPaste(TorchMethod[CutPasteParams]):
+    """Learns to notice what was pasted, then how normal windows look to the network that does."""
+
+    card = Card(
+        id="cutpaste",
+        title="CutPaste",
+        family="Anomaly detection",
+        paper="2104.04015",
+        summary="Learns to notice pasted patches, and marks what looks to it unlike normal places; "
+        "needs no weights.",
+        needs="Normal images.",
+        image_size=128,
+        rank=62,
+        translations={
+            "zh_CN": {
+                "title": "剪切粘贴 (CutPaste)",
+                "family": "异常检测",
+                "summary": "学习察觉粘贴上去的图像块，并标出与正常之处不同的位置；"
+                "不需要任何外部权重。",
+                "needs": "正常图像。",
+            }
+        },
+    )
+    presets = (
+        Preset("28 px", {"window": 0.75, "width": 16}, "Tiny images.", 28),
+        Preset("64 px", {"width": 16}, "Small images: a first look in about a minute.", 64),
+        Preset("128 px", {}, "Photographs of parts and surfaces.", 128),
+        Preset("Small defects", {"window": 0.25}, "Scratches, dents and pores.", 256),
+        Preset("Thorough", {"least_steps": 5000, "width": 64}, "For a GPU or a night.", 256),
+    )
+    toy_params: ClassVar[dict[str, object]] = {"width": 8, "batch_size": 8}
+    """What the conformance kit trains with on its small images."""
+
+    mean: Tensor
+    whitening: Tensor
+    confusion: Tensor
+    distances: Tensor
+    examples: Tensor
+
+    def build(self, sample_shape: tuple[int, int, int]) -> None:
+        """Make the network, the head that tells classes apart, and room for what is seen."""
+        channels, *sides = sample_shape
+        self.side: int = min(max(_STRIDE, round(self.params.window * min(sides))), *sides)
+        K = 1 + len(self._recipes)
+        self.encoder = Trunk(channels, self.params.width)
+        D = self.encoder.dimensions
+        self.head = nn.Sequential(nn.Linear(D, D), nn.LeakyReLU(0.1), nn.Linear(D, K))
+        self.register_buffer("mean", torch.zeros(D))
+        self.register_buffer("whitening", torch.eye(D))
+        self.register_buffer("confusion", torch.zeros(K, K))
+        self.register_buffer("distances", torch.zeros(K, _MEASURED))
+        self.register_buffer("examples", torch.zeros(K, _SHOWN, channels, self.side, self.side))
+
+    def learn(self, data: Dataset) -> Events:
+        """Learn to tell the classes apart; now and then look how normal windows lie."""
+        if self.clock.step == 0:
+            self._measure(data)
+        K = 1 + len(self._recipes)
+        yield TrivialValue("loss", math.log(K), "chance")
+        adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
+        for step in self.steps(data):
+            random = np.random.default_rng([self.seed, step.number])
+            x, kinds = self._classes(step.batch, random)  # (K n, C, s, s), (K n,)
+            let_rate_fall(adam, self.params.learning_rate, step.progress)
+            logits = self.head(pooled(self.encoder(x)))  # (K n, K)
+            loss = F.cross_entropy(logits, kinds)
+            descend(loss, adam, clip=1.0)
+            answers = logits.argmax(dim=1)
+            self.confusion.mul_(_MEMORY)
+            self.confusion.index_put_((kinds, answers), torch.ones(len(x)), accumulate=True)
+            if is_time(step, _LOOKS):
+                self._look(data, step)
+            yield step.metrics(loss=loss, accuracy=(answers == kinds).float().mean())
+            if step.number % 100 == 1:
+                yield self._pictures(x)
+
+    @inference
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the mean (N, D) of the last maps of images (N, C, S, S)."""
+        self._require_shape(images)
+        return pooled(self.encoder(images))
+
+    @inference
+    def score(self, images: Tensor) -> Tensor:
+        """Return the distance (N,) of the most unusual windows; higher is more unusual."""
+        return worst_patches(self._distances(images))
+
+    @inference
+    def localize(self, images: Tensor) -> Tensor:
+        """Return maps (N, S, S): how unusual the windows around a pixel are on average."""
+        return spread_out(self._distances(images), self._cells, images.shape[-1])
+
+    def inspect(self, images: Images) -> tuple[Array, Array]:
+        """Return scores (N,) and maps (N, S, S) from one pass."""
+        distances = torch.from_numpy(self._windows_of(images))
+        maps = spread_out(distances, self._cells, images.shape[-1])
+        return worst_patches(distances).numpy(), maps.numpy()
+
+    def views(self) -> Sequence[View]:
+        """Return crops of each class, what was taken for what, and how far the classes lie."""
+        if self.sample_shape is None or self.clock.step == 0:
+            return ()
+        examples = self.examples.flatten(0, 1).cpu().numpy()
+        captions = [name for name in self._names for _ in range(_SHOWN)]
+        return (
+            ImageGrid("What is told apart", examples.copy(), _SHOWN, captions),
+            self._mistakes(),
+            self._histogram(),
+        )
+
+    @inference
+    def _windows_of(self, images: Tensor) -> Tensor:
+        return self._distances(images)
+
+    @property
+    def _recipes(self) -> tuple[Recipe, ...]:
+        return _RECIPES[self.params.patches]
+
+    @property
+    def _names(self) -> list[str]:
+        return ["normal", *(_NAMES[recipe] for recipe in self._recipes)]
+
+    @property
+    def _cells(self) -> int:
+        """Cells of the last map along the side of a window."""
+        cells: int = max(1, self.side // _STRIDE)
+        return cells
+
+    def _require_shape(self, images: Tensor) -> None:
+        if self.sample_shape is not None:
+            require_shape(images, self.sample_shape)
+
+    def _distances(self, images: Tensor) -> Tensor:
+        """Return how far (N, H, W) the windows of images (N, C, S, S) lie from normal ones."""
+        self._require_shape(images)
+        return mahalanobis(windows(self.encoder(images), self._cells), self.mean, self.whitening)
+
+    def _measure(self, data: Dataset) -> None:
+        """Tell the network mean and spread of the images."""
+        images = torch.from_numpy(np.array(data.images(even_rows(len(data), 256))))
+        self.encoder.centre.copy_(images.mean(dim=(0, 2, 3)).view(-1, 1, 1))
+        self.encoder.spread.copy_(images.std().clamp(min=1 / 255))
+
+    def _classes(self, images: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return crops (K n, C, s, s) of images (n, C, S, S), class after class, and classes."""
+        crops = self._crops(images, random)
+        arrays = crops.cpu().numpy()
+        spoilt_ones = [
+            np.stack([spoilt(one, one, recipe, random).image for one in arrays])
+            for recipe in self._recipes
+        ]
+        every = torch.cat([crops, *(torch.from_numpy(one).to(crops.device) for one in spoilt_ones)])
+        kinds = torch.arange(1 + len(self._recipes), device=crops.device)
+        return lit(every, self.params.light, random), kinds.repeat_interleave(len(crops))
+
+    def _crops(self, images: Tensor, random: np.random.Generator) -> Tensor:
+        """Return a crop of each image, (n, C, s, s)."""
+        places = [
+            random.integers(0, length - self.side + 1, len(images)).tolist()
+            for length in images.shape[2:]
+        ]
+        crops = torch.stack(
+            [
+                one[:, top : top + self.side, left : left + self.side]
+                for one, top, left in zip(images, *places, strict=True)
+            ]
+        )
+        return mirrored(crops, random) if self.params.mirror else crops
+
+    def _look(self, data: Dataset, step: Step) -> None:
+        """Note mean and covariance of normal windows, and how far pasted crops are from them."""
+        random = np.random.default_rng([self.seed, step.number, 1])
+        again = even_rows(len(data), _MEASURED)[np.arange(_MEASURED) % min(len(data), _MEASURED)]
+        with evaluating(self), torch.no_grad():
+            mean, whitening = gaussian(self._normal_windows(data))
+            self.mean.copy_(mean)
+            self.whitening.copy_(whitening)
+            crops, _ = self._classes(to_device(data.pixels(again), self.device), random)
+            found = mahalanobis(pooled(self.encoder(crops)), self.mean, self.whitening)
+        self.distances.copy_(found.view(-1, _MEASURED))
+        self.examples.copy_(crops.view(-1, _MEASURED, *crops.shape[1:])[:, :_SHOWN])
+
+    def _normal_windows(self, data: Dataset) -> Tensor:
+        """Return an even sample (n, D) of the windows of the images."""
+        rows = even_rows(len(data), _IMAGES)
+        found = []
+        for some in np.array_split(rows, math.ceil(len(rows) / _BATCH)):
+            maps = self.encoder(to_device(data.pixels(some), self.device))
+            own = windows(maps, self._cells).flatten(0, 2)
+            found.append(own[even_rows(len(own), math.ceil(_WINDOWS * len(some) / len(rows)))])
+        return torch.cat(found)
+
+    def _pictures(self, crops: Tensor) -> Preview:
+        K = len(self._names)
+        shown = crops.view(K, -1, *crops.shape[1:])[:, :_SHOWN]
+        caption = f"A row of crops of each class: {', '.join(self._names)}."
+        images = shown.flatten(0, 1).cpu().numpy()
+        return Preview("what is told apart", images, columns=shown.shape[1], caption=caption)
+
+    def _mistakes(self) -> Table:
+        """Return what share of each class was taken for which, lately."""
+        shares = self.confusion / self.confusion.sum(dim=1, keepdim=True).clamp(min=1e-6)
+        rows: list[list[str | float | int]] = [
+            [name, *(round(float(share), 3) for share in row)]
+            for name, row in zip(self._names, shares, strict=True)
+        ]
+        return Table("What was taken for what", ["", *self._names], rows)
+
+    def _histogram(self) -> Curve:
+        """Return how the distances of each class are spread; the farthest share the last place."""
+        distances = self.distances.cpu().numpy()
+        last = max(float(np.quantile(distances, 0.98)), 1e-6)
+        edges = np.linspace(0, last, _BINS + 1)
+        middles = ((edges[1:] + edges[:-1]) / 2).astype(np.float32)
+        lines = {}
+        for name, own in zip(self._names, np.minimum(distances, last), strict=True):
+            counts, _ = np.histogram(own, edges)
+            lines[name] = (middles, counts.astype(np.float32))
+        title = "How far crops lie from normal ones"
+        return Curve(title, lines, x_label="distance", y_label="crops")
+
+
+def pooled(maps: Tensor) -> Tensor:
+    """Return the mean (N, D) of maps (N, D, H, W)."""
+    return maps.mean(dim=(2, 3))
+
+
+def windows(maps: Tensor, cells: int) -> Tensor:
+    """Return the means (N, H', W', D) of all squares of that many cells in maps (N, D, H, W)."""
+    return F.avg_pool2d(maps, cells, stride=1).permute(0, 2, 3, 1)
+
+
+def spread_out(distances: Tensor, cells: int, size: int) -> Tensor:
+    """Return maps (N, S, S): the mean distance of the windows that cover a pixel, smoothed.
+
+    `distances` (N, H, W) are those of the windows of so many cells.
+    """
+    square = distances.new_ones(1, 1, cells, cells)
+    total = F.conv_transpose2d(distances.unsqueeze(1), square)
+    count = F.conv_transpose2d(torch.ones_like(distances[:1]).unsqueeze(1), square)
+    return enlarged((total / count).squeeze(1), size)
+
+
+def gaussian(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean (D,) of vectors (n, D) and W (D, D) with W'W their shrunk precision."""
+    values = vectors.double().cpu().numpy()
+    covariance, _ = ledoit_wolf(values)
+    floor = _LEAST * (1 + np.trace(covariance) / len(covariance))
+    factor = np.linalg.cholesky(covariance + floor * np.eye(len(covariance)))
+    whitening = np.linalg.inv(factor)
+    return torch.from_numpy(values.mean(axis=0)), torch.from_numpy(whitening)
+
+
+def mahalanobis(vectors: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
+    """Return the distances (...) over sqrt(D) of vectors (..., D) from a Gaussian."""
+    return ((vectors - mean) @ whitening.T).square().mean(dim=-1).sqrt()
+
+
+def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.1, inplace=True),
+    )
+
+
+@hookimpl
+def register_methods() -> list[type[CutPaste]]:
+    """Offer the detector."""
+    return [CutPaste]
