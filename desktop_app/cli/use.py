@@ -171,6 +171,7 @@ def applied(
                 wanted=wanted,
                 choose=chosen,
                 most_map_bytes=float("inf"),
+                foretell=True,
             )
         yield table, result
 

@@ -51,6 +51,28 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+class ArrayWriter:
+    """Writes a .npy file row after row, without holding it in memory."""
+
+    def __init__(self, path: Path, rows: int, first: NDArray[Any]) -> None:
+        """`first` (n, ...) says what the type and shape of all `rows` are; it is not written."""
+        self._file = path.open("wb")
+        header = {
+            "descr": np.lib.format.dtype_to_descr(first.dtype),
+            "fortran_order": False,
+            "shape": (rows, *first.shape[1:]),
+        }
+        np.lib.format.write_array_header_2_0(self._file, header)
+
+    def write(self, rows: NDArray[Any]) -> None:
+        """Append rows (n, ...)."""
+        self._file.write(np.ascontiguousarray(rows).tobytes())
+
+    def close(self) -> None:
+        """Close the file; it is good once all rows are written."""
+        self._file.close()
+
+
 def _sync(path: Path) -> None:
     files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
     for part in files:

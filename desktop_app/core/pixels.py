@@ -79,6 +79,10 @@ class PixelCache:
                     done += len(ids) + len(reasons)
                     yield done, total
 
+    def absent(self, table: ImageTable) -> int:
+        """Return how many usable images of a table are still to be decoded."""
+        return len(self._missing(table))
+
     def dataset(self, table: ImageTable) -> "CachedDataset":
         """Return the images of a table, row i for row i, read from the cache alone.
 
@@ -156,6 +160,7 @@ class CachedDataset:
         self.name = name
         self.sample_shape = sample_shape
         self._ids = ids
+        self._file = pixels_file
         self._in_order = bool((np.diff(ids) == 1).all())
         self._map = _mapped(pixels_file, sample_shape) if len(ids) else _nothing(sample_shape)
 
@@ -164,17 +169,23 @@ class CachedDataset:
 
     def pixels(self, rows: Rows) -> Pixels:
         """Return the images of these rows as uint8 (n, C, S, S), a copy."""
-        return np.array(self._seen(rows))
+        return self._read(rows)
 
     def images(self, rows: Rows) -> Images:
         """Return the images of these rows as float32 (n, C, S, S) in [0, 1]."""
-        return as_images(self._seen(rows))
+        return as_images(self._read(rows))
 
-    def _seen(self, rows: Rows) -> Pixels:
-        """Return the map itself where rows follow each other there, else a copy."""
+    def _read(self, rows: Rows) -> Pixels:
+        """Return a copy; rows that follow each other are read past the map.
+
+        Whoever looks at a whole folder in order would else hold all of it in memory at the end.
+        """
         ids = self._ids[rows]
         if self._in_order and isinstance(rows, slice) and rows.step in (None, 1) and len(ids):
-            return self._map[ids[0] : ids[-1] + 1]
+            size = int(np.prod(self.sample_shape))
+            offset = int(ids[0]) * size
+            pixels = np.fromfile(self._file, np.uint8, len(ids) * size, offset=offset)
+            return pixels.reshape(len(ids), *self.sample_shape)
         return self._map[ids]
 
 

@@ -5,17 +5,18 @@ Shapes: N images, D latent dimensions, H rows, W columns.
 """
 
 from collections.abc import Callable, Collection
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from desktop_app.core.files import write_array
+from desktop_app.core.files import ArrayWriter, write_array
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.latentmap import Axes, projected
+from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
 from desktop_app.sdk.capabilities import (
     Clusters,
@@ -31,6 +32,7 @@ from desktop_app.sdk.method import Method
 from desktop_app.worker.commands import Commands, Stopped
 from desktop_app.worker.devices import chosen_device, use_threads
 from desktop_app.worker.failures import told_failures
+from desktop_app.worker.forecast import forecast
 from desktop_app.worker.listeners import with_listeners
 from desktop_app.worker.loading import channels_of, trained_method
 from desktop_app.worker.narrator import Narrator, Observer, silent
@@ -81,7 +83,9 @@ def apply(
             method = trained_method(run.path, chosen_device(spec.device))
             folder = ImageFolder(Path(spec.folder))
             try:
-                apply_method(method, run, folder, result, narrator, commands=commands)
+                apply_method(
+                    method, run, folder, result, narrator, commands=commands, foretell=True
+                )
                 outcome.state = JobState.FINISHED
             except Stopped:
                 outcome.state = JobState.STOPPED
@@ -100,11 +104,13 @@ def apply_method(
     commands: Commands | None = None,
     choose: Callable[[ImageTable], NDArray[np.bool_]] | None = None,
     most_map_bytes: float = MOST_MAP_BYTES,
+    foretell: bool = False,
 ) -> ImageTable:
     """Write what a method says of a folder's images into a result; return the images.
 
     `wanted` names the arrays, `choose` picks images. Maps, and vectors behind embedded positions,
-    that need more than `most_map_bytes` on the disk are left out. Raises Stopped when told to.
+    that need more than `most_map_bytes` on the disk are left out. With `foretell`, what it will
+    cost is told first. Raises Stopped when told to.
     """
     spec, commands = run.spec(), commands or Commands()
     listed = folder.list_files()
@@ -113,10 +119,16 @@ def apply_method(
     if choose is not None:
         table = table.where(choose(table))
     channels = channels_of(run)
+    outputs = _made_by(method, wanted)
+    if foretell:
+        cache = PixelCache(folder, spec.image_size, channels)
+        expected = forecast(cache, folder, table, lambda images: _computed(method, images, outputs))
+        if expected is not None:
+            narrator.tell("note", level="info", text=expected.sentence())
     table, data = decoded(folder, table, spec.image_size, channels, narrator, commands)
     result.path.mkdir(parents=True, exist_ok=True)
     (result.path / "rows.json").unlink(missing_ok=True)
-    _write_arrays(method, data, result, narrator, wanted, commands, most_map_bytes)
+    _write_arrays(method, data, result, narrator, outputs, commands, most_map_bytes)
     about = _write_positions(result)
     if "latents" in wanted and isinstance(method, Embeds) and not isinstance(method, Encodes):
         _write_embedded(method.embed(), run, folder, table, result)
@@ -135,15 +147,8 @@ def apply_method(
     return table
 
 
-def _write_arrays(
-    method: Method[Any],
-    data: Dataset,
-    result: Result,
-    narrator: Narrator,
-    wanted: Collection[str],
-    commands: Commands,
-    most_map_bytes: float,
-) -> None:
+def _made_by(method: Method[Any], wanted: Collection[str]) -> list[_Output]:
+    """Return the arrays that are wanted and that a method can make."""
     outputs = [
         output
         for output in _OUTPUTS
@@ -151,42 +156,52 @@ def _write_arrays(
     ]
     if not isinstance(method, Embeds):  # else encode tells the vectors themselves
         outputs = [output for output in outputs if output.name != "vectors"]
-    arrays: dict[str, NDArray[Any]] = {}
+    return outputs
+
+
+def _write_arrays(
+    method: Method[Any],
+    data: Dataset,
+    result: Result,
+    narrator: Narrator,
+    outputs: list[_Output],
+    commands: Commands,
+    most_map_bytes: float,
+) -> None:
+    outputs = list(outputs)
     for output in _OUTPUTS:
         (result.path / f"{output.name}.npy").unlink(missing_ok=True)
-    for start in range(0, len(data), _BATCH):
-        commands.require_no_stop()
-        rows = slice(start, min(start + _BATCH, len(data)))
-        images = data.images(rows)
-        both = _inspected(method, images, outputs)
-        for output in list(outputs):
-            values = both.pop(output.name, None)
-            values = np.asarray(output.compute(method, images) if values is None else values)
-            if _is_too_large(output.name, values[0].nbytes * len(data), most_map_bytes):
-                outputs.remove(output)
-                told = _UNKEPT[output.name].format(count=len(data))
-                narrator.tell("note", level="info", text=told)
-                continue
-            if output.name not in arrays:
-                arrays[output.name] = open_memmap(
-                    result.path / f"{output.name}.npy",
-                    mode="w+",
-                    dtype=values.dtype,
-                    shape=(len(data), *values.shape[1:]),
-                )
-            arrays[output.name][rows] = values
-        narrator.progress("Looking at images", rows.stop, len(data))
+    with ExitStack() as opened:
+        files: dict[str, ArrayWriter] = {}
+        for start in range(0, len(data), _BATCH):
+            commands.require_no_stop()
+            rows = slice(start, min(start + _BATCH, len(data)))
+            found = _computed(method, data.images(rows), outputs)
+            for name, values in found.items():
+                if _is_too_large(name, values[0].nbytes * len(data), most_map_bytes):
+                    outputs = [output for output in outputs if output.name != name]
+                    told = _UNKEPT[name].format(count=len(data))
+                    narrator.tell("note", level="info", text=told)
+                    continue
+                if name not in files:
+                    file = ArrayWriter(result.path / f"{name}.npy", len(data), values)
+                    files[name] = opened.enter_context(closing(file))
+                files[name].write(values)
+            narrator.progress("Looking at images", rows.stop, len(data))
 
 
-def _inspected(
+def _computed(
     method: Method[Any], images: Images, outputs: list[_Output]
 ) -> dict[str, NDArray[Any]]:
-    """Return scores and maps from one pass, of a method that can, where both are wanted."""
+    """Return the arrays of some images; scores and maps from one pass, of a method that can."""
     names = {output.name for output in outputs}
-    if not isinstance(method, Inspects) or not {"scores", "maps"} <= names:
-        return {}
-    scores, maps = method.inspect(images)
-    return {"scores": scores, "maps": maps}
+    found: dict[str, NDArray[Any]] = {}
+    if isinstance(method, Inspects) and {"scores", "maps"} <= names:
+        found["scores"], found["maps"] = map(np.asarray, method.inspect(images))
+    for output in outputs:
+        if output.name not in found:
+            found[output.name] = np.asarray(output.compute(method, images))
+    return found
 
 
 def _is_too_large(name: str, size: float, most_map_bytes: float) -> bool:

@@ -122,7 +122,7 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         Preset("28 px", {"nodes": 64, "code_size": 64}, "Digits and other tiny images.", 28),
         Preset(
             "32 px, centre",
-            {"region": "centre", "nodes": 64, "mirror": True},
+            {"region": "centre", "nodes": 256, "code_size": 64, "batch_size": 32, "mirror": True},
             "The task of the paper, on small photographs.",
             32,
         ),

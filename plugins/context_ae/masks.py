@@ -11,6 +11,8 @@ from torch.nn import functional
 
 Region = Literal["any", "centre", "square", "blocks", "brush"]
 
+_MOVED = 0.125
+"""How far the centre moves at most, as a share of a side: each image teaches more than once."""
 GRID = 8
 """Cells along each side of an image: of blocks, and of the cells that are scored."""
 _BLOCK_SHARES = (0.1, 0.4)
@@ -24,7 +26,7 @@ def hidden_regions(
 ) -> Tensor:
     """Return random masks (count, 1, H, W); `size` is the share of a side that squares have."""
     if region == "centre":
-        return centre_mask(rows, columns, size, device).expand(count, 1, -1, -1)
+        return _near_the_centre(count, rows, columns, size, device)
     if region == "square":
         return _squares(count, rows, columns, size, device)
     if region == "blocks":
@@ -49,6 +51,19 @@ def centre_mask(rows: int, columns: int, size: float, device: str = "cpu") -> Te
     top, left = (rows - height) // 2, (columns - width) // 2
     mask[..., top : top + height, left : left + width] = True
     return mask
+
+
+def _near_the_centre(count: int, rows: int, columns: int, size: float, device: str) -> Tensor:
+    """Return masks (count, 1, H, W) of the square in the middle, moved a little at random."""
+    mask = centre_mask(rows, columns, size, device)[0, 0]
+    inside = []
+    for known, side in ((mask.any(dim=1), rows), (mask.any(dim=0), columns)):
+        edge = int(known.int().argmax())  # the square stays whole
+        most = min(int(_MOVED * side), edge, side - edge - int(known.sum()))
+        moved = torch.randint(-most, most + 1, (count, 1), device=device)
+        places = torch.arange(side, device=device) - moved  # (count, side)
+        inside.append((places >= edge) & (places < edge + known.sum()))
+    return (inside[0][:, :, None] & inside[1][:, None, :]).unsqueeze(1)
 
 
 def grid_masks(rows: int, columns: int, device: str = "cpu") -> Tensor:
