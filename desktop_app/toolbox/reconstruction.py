@@ -96,7 +96,12 @@ class UsualError(nn.Module):
 
 def deviation(images: Tensor, rebuilt: Tensor, centre: Tensor) -> Tensor:
     """Return images less their rebuilt images, which are first moved towards the mean image."""
-    return images - torch.lerp(rebuilt, centre.expand_as(rebuilt), PULL)
+    return images - pulled(rebuilt, centre)
+
+
+def pulled(rebuilt: Tensor, centre: Tensor) -> Tensor:
+    """Return rebuilt images (N, C, H, W) on their way to the mean image (C, H, W)."""
+    return torch.lerp(rebuilt, centre.expand_as(rebuilt), PULL)
 
 
 def error_map(error: Tensor, usual: Tensor) -> Tensor:
