@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.cli.use import applied, array_of, require_file
-from desktop_app.core.agreement import Agreement, agreement
+from desktop_app.core.agreement import Agreement, agreement, correlation_interval
+from desktop_app.core.columns import score_column
+from desktop_app.core.ensembles import write_ensemble
 from desktop_app.core.files import replaced
+from desktop_app.core.images import ImageFolder, ImageTable
+from desktop_app.core.runs import Run
 from desktop_app.core.scoring import auroc, truth_from_labels
 from desktop_app.sdk.capabilities import Scores
 from desktop_app.sdk.errors import InvalidInput
@@ -26,20 +30,33 @@ def compare(options: argparse.Namespace) -> int:
         raise InvalidInput(f"Name two or more runs to compare, got '{options.runs[0]}' alone.")
     if options.out is not None:
         require_file(options.out)
+    folder = ImageFolder(options.folder)
+    table = folder.list_files()
     scores: list[NDArray[Any]] = []
-    paths, labels = [], []
     for run in options.runs:
         single = argparse.Namespace(**vars(options), run=run)
-        with applied(single, {"scores"}, Scores, "score images") as (table, result):
-            paths, labels = table.paths, table.labels
-            scores.append(np.array(array_of(result, "scores")))
+        with applied(single, {"scores"}, Scores, "score images") as (used, result):
+            array_of(result, "scores")
+            scores.append(np.asarray(score_column(result, table)))
+            table, scores = _same_images(table, used, scores)
     found = agreement(scores)
     names = [run.name for run in options.runs]
     if options.out is not None:
-        _write(options.out, paths, labels, names, found)
-    report = _report(names, scores, labels, found, paths)
+        _write(options.out, table.paths, table.labels, names, found)
+    if options.keep is not None:
+        runs = [Run.open(run) for run in options.runs]
+        write_ensemble(options.keep, folder, table, runs, scores, " + ".join(names))
+    report = _report(names, scores, table.labels, found, table.paths)
     print(json.dumps(report) if options.json else _text(report))
     return 0
+
+
+def _same_images(
+    table: ImageTable, used: ImageTable, scores: list[NDArray[Any]]
+) -> tuple[ImageTable, list[NDArray[Any]]]:
+    """Return the rows of a table that were used, and the scores (n,) of these."""
+    rows = np.flatnonzero(np.isin(table.ids, used.ids))
+    return table.where(rows), [column[rows] for column in scores]
 
 
 def _report(
@@ -54,9 +71,17 @@ def _report(
         "n_images": len(paths),
         "runs": names,
         "rank_correlation": found.correlation.round(4).tolist(),
+        "rank_correlation_interval": [
+            [_interval(value, found.count) for value in row] for row in found.correlation.tolist()
+        ],
         "image_auroc": _areas([*scores, found.together], labels, [*names, "together"]),
         "disagreement": {paths[row]: round(float(found.disagreement[row]), 4) for row in order},
     }
+
+
+def _interval(correlation: float, count: int) -> list[float]:
+    interval = correlation_interval(correlation, count)
+    return [round(interval.low, 4), round(interval.high, 4)]
 
 
 def _areas(
@@ -79,6 +104,9 @@ def _text(report: dict[str, Any]) -> str:
     lines = [f"{report['n_images']} images", "", "rank correlation"]
     for name, row in zip(names, report["rank_correlation"], strict=True):
         lines.append(f"  {name:{width}}" + "".join(f"{value:8.3f}" for value in row))
+    if len(names) == 2:
+        low, high = report["rank_correlation_interval"][0][1]
+        lines.append(f"  {'95 % interval':{width}}{low:8.3f} to {high:.3f}")
     if report["image_auroc"] is not None:
         lines += ["", "image AUROC"]
         lines += [f"  {name:{width}}{area:8.4f}" for name, area in report["image_auroc"].items()]

@@ -195,6 +195,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="CSV with the rank of each image by each run and by all together"
     )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="RUN_DIR",
+        help="keep the ensemble by rank as a run, to look at, score with and evaluate like others",
+    )
     _add_machine(parser)
 
 

@@ -30,10 +30,10 @@ from desktop_app.core.scoring import Evaluation
 from desktop_app.core.scoring import evaluate as evaluated
 from desktop_app.sdk.capabilities import Clusters, Encodes, Scores
 from desktop_app.sdk.errors import InvalidInput
-from desktop_app.worker.applying import apply_method
+from desktop_app.worker.applying import apply_run
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.exporting import export_encoder, sentence
-from desktop_app.worker.loading import require, trained_method
+from desktop_app.worker.loading import require_capability
 from desktop_app.worker.narrator import Narrator
 
 
@@ -153,8 +153,7 @@ def applied(
     run = Run.open(options.run)
     folder = ImageFolder(options.folder)
     use_threads(options.threads)
-    method = trained_method(run.path, options.device)
-    require(method, capability, wish)
+    require_capability(run, capability, wish)
 
     def chosen(table: ImageTable) -> NDArray[np.bool_]:
         return _chosen(table, options)
@@ -162,12 +161,12 @@ def applied(
     with tempfile.TemporaryDirectory(prefix="loupe-") as name, Progress(as_json=False) as show:
         result = Result(Path(name))
         with Narrator(result, show) as narrator:
-            table = apply_method(
-                method,
+            table = apply_run(
                 run,
                 folder,
                 result,
                 narrator,
+                options.device,
                 wanted=wanted,
                 choose=chosen,
                 most_map_bytes=float("inf"),

@@ -5,13 +5,16 @@ Scores of different methods have different scales, so everything here is in rank
 Shapes: R runs, N images.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from desktop_app.core.scoring import Interval
 from desktop_app.sdk.errors import InvalidInput
 
 Floats = NDArray[np.float64]
@@ -30,6 +33,11 @@ class Agreement:
     """(N,): mean share, the ensemble by rank; not a number where one is missing."""
     disagreement: Floats
     """(N,): largest difference of shares between two runs; not a number where one is missing."""
+
+    @property
+    def count(self) -> int:
+        """Images that all runs have scored."""
+        return int(np.isfinite(self.together).sum())
 
 
 def agreement(scores: Sequence[NDArray[np.floating[Any]]]) -> Agreement:
@@ -50,20 +58,34 @@ def agreement(scores: Sequence[NDArray[np.floating[Any]]]) -> Agreement:
             "score this folder with each of them."
         )
     shares = np.full(table.shape, np.nan)
-    shares[:, known] = np.stack([_shares(row[known]) for row in table])
+    shares[:, known] = np.stack([shares_below(row[known], row[known]) for row in table])
     together = shares.mean(axis=0)
     spread = np.full(len(together), np.nan)
     spread[known] = np.ptp(shares[:, known], axis=0)
     return Agreement(shares, _correlation(shares[:, known]), together, spread)
 
 
-def _shares(scores: Floats) -> Floats:
-    """Return the share (N,) of scores below each, ties counted half."""
-    ascending = np.sort(scores)
+def shares_below(scores: Floats, reference: Floats) -> Floats:
+    """Return the share (N,) of reference scores (M,) below each score, ties counted half."""
+    ascending = np.sort(reference)
     below = np.searchsorted(ascending, scores, side="left")
     up_to = np.searchsorted(ascending, scores, side="right")
-    shares: Floats = (below + up_to) / (2 * len(scores))
-    return shares
+    shares: Floats = (below + up_to) / (2 * len(reference))
+    return np.where(np.isfinite(scores), shares, np.nan)
+
+
+def correlation_interval(correlation: float, count: int, confidence: float = 0.95) -> Interval:
+    """Return the interval of a rank correlation of `count` images; without end for four or fewer.
+
+    Bonett & Wright, Sample size requirements for estimating Pearson, Kendall and Spearman
+    correlations, Psychometrika 65, 2000: atanh(r) +- z sqrt((1 + r^2 / 2) / (n - 3)).
+    """
+    if count <= 4:
+        return Interval(-1.0, 1.0)
+    quantile = NormalDist().inv_cdf((1 + confidence) / 2)
+    spread = quantile * math.sqrt((1 + correlation**2 / 2) / (count - 3))
+    middle = math.atanh(min(max(correlation, -1 + 1e-12), 1 - 1e-12))
+    return Interval(math.tanh(middle - spread), math.tanh(middle + spread))
 
 
 def _correlation(shares: Floats) -> Floats:

@@ -75,6 +75,20 @@ def result_columns(run: Run, result: Result, table: ImageTable) -> ResultColumns
     )
 
 
+def score_column(result: Result, table: ImageTable) -> NDArray[np.float32] | None:
+    """Return the scores (N,) of a result in rows of a table, not a number where missing.
+
+    None where the result holds no scores.
+    """
+    if not result.is_complete:
+        return None
+    index = _index(result, table)
+    column: NDArray[np.float32] | None = _column(
+        result.array("scores", mapped=True), index, index >= 0, np.float32(np.nan)
+    )
+    return column
+
+
 def _unseen(run: Run, result: Result, table: ImageTable) -> NDArray[np.bool_] | None:
     """Return which rows were held out of the training, or scored out of their fold."""
     data, ids = run.data() or {}, result.array("unseen")

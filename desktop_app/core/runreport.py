@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from desktop_app.core.columns import ResultColumns
+from desktop_app.core.ensembles import ENSEMBLE
 from desktop_app.core.floor import floor_of, with_floor
 from desktop_app.core.images import ImageFolder, decode, decode_mask
 from desktop_app.core.masks import MaskColumn
@@ -181,6 +182,9 @@ def _summary(request: ReportRequest) -> RunSummary:
 
 def training_command(spec: JobSpec, out: Path) -> str:
     """Return the command line that makes a run again."""
+    if spec.method == ENSEMBLE:
+        runs = spec.params["runs"]
+        return shlex.join(["loupe", "compare", spec.folder, *runs, "--keep", f"{out}-again"])
     parts = ["loupe", "train", spec.folder, "--method", spec.method]
     for name, value in spec.params.items():
         parts += ["--set", f"{name}={value}"]

@@ -5,6 +5,7 @@ from weakref import WeakKeyDictionary
 from PySide6.QtCore import QObject
 
 from desktop_app.core.catalog import MethodInfo
+from desktop_app.core.ensembles import ENSEMBLE_INFO
 from desktop_app.core.runs import Run
 from desktop_app.gui.i18n import language
 from desktop_app.gui.session import Session
@@ -25,8 +26,13 @@ def method_of(session: Session) -> MethodInfo | None:
             known = _known[session] = (run, run.spec().method)
         except LoupeError:
             return None
-    infos = [info for info in session.catalog if info.id == known[1]]
-    return infos[0] if infos else None
+    return info_of(session, known[1])
+
+
+def info_of(session: Session, method_id: str) -> MethodInfo | None:
+    """Return a method by the id in a spec, an ensemble among them, or None where it is unknown."""
+    infos = (info for info in (*session.catalog, ENSEMBLE_INFO) if info.id == method_id)
+    return next(infos, None)
 
 
 def can(session: Session, *capabilities: str) -> bool:

@@ -168,9 +168,11 @@ class Workbench(QMainWindow):
         return panel
 
     def _make_inspector(self) -> QWidget:
+        from desktop_app.gui.furnishing import add_rooms
         from desktop_app.gui.inspector.panel import InspectorPanel
 
         panel = InspectorPanel(self.session)
+        add_rooms(panel, self.session)
         panel.place_wanted.connect(self.show_view)
         panel.open_wanted.connect(self.choose_folder)
         panel.method_wanted.connect(self._show_method)

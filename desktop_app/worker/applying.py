@@ -4,6 +4,7 @@ Arrays are written as they are computed, so that no folder is too large for the 
 Shapes: N images, D latent dimensions, H rows, W columns.
 """
 
+import tempfile
 from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -13,6 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from desktop_app.core.columns import score_column
+from desktop_app.core.ensembles import (
+    is_ensemble,
+    joined_scores,
+    members,
+    write_ensemble_scores,
+)
 from desktop_app.core.files import ArrayWriter, write_array
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.latentmap import Axes, projected
@@ -28,6 +36,7 @@ from desktop_app.sdk.capabilities import (
     Scores,
 )
 from desktop_app.sdk.data import Dataset, Images
+from desktop_app.sdk.errors import MissingCapability
 from desktop_app.sdk.method import Method
 from desktop_app.worker.commands import Commands, Stopped
 from desktop_app.worker.devices import chosen_device, use_threads
@@ -80,17 +89,68 @@ def apply(
         with told_failures(narrator) as outcome:
             narrator.state(JobState.RUNNING)
             use_threads(spec.threads)
-            method = trained_method(run.path, chosen_device(spec.device))
-            folder = ImageFolder(Path(spec.folder))
+            device, folder = chosen_device(spec.device), ImageFolder(Path(spec.folder))
             try:
-                apply_method(
-                    method, run, folder, result, narrator, commands=commands, foretell=True
-                )
+                apply_run(run, folder, result, narrator, device, commands=commands, foretell=True)
                 outcome.state = JobState.FINISHED
             except Stopped:
                 outcome.state = JobState.STOPPED
         narrator.state(outcome.state, outcome.detail)
         return outcome.state
+
+
+def apply_run(
+    run: Run,
+    folder: ImageFolder,
+    result: Result,
+    narrator: Narrator,
+    device: str,
+    *,
+    wanted: Collection[str] = OUTPUTS,
+    commands: Commands | None = None,
+    choose: Callable[[ImageTable], NDArray[np.bool_]] | None = None,
+    most_map_bytes: float = MOST_MAP_BYTES,
+    foretell: bool = False,
+) -> ImageTable:
+    """Write what a run, or all runs of an ensemble together, say of a folder's images.
+
+    As `apply_method`; an ensemble has scores alone.
+    """
+    if not is_ensemble(run):
+        method = trained_method(run.path, device)
+        return apply_method(
+            method,
+            run,
+            folder,
+            result,
+            narrator,
+            wanted=wanted,
+            commands=commands,
+            choose=choose,
+            most_map_bytes=most_map_bytes,
+            foretell=foretell,
+        )
+    columns, table = [], folder.list_files()
+    for member in members(run):
+        with tempfile.TemporaryDirectory(prefix="loupe-") as name:
+            part, method = Result(Path(name)), trained_method(member.path, device)
+            apply_method(
+                method,
+                member,
+                folder,
+                part,
+                narrator,
+                wanted={"scores"},
+                commands=commands,
+                choose=choose,
+                foretell=foretell,
+            )
+            columns.append(score_column(part, table))
+    if any(column is None for column in columns):
+        raise MissingCapability("A run of this ensemble gives no scores: keep it anew.")
+    joined = joined_scores(run, [column for column in columns if column is not None])
+    write_ensemble_scores(result, folder, table, joined)
+    return table.where(np.isfinite(joined))
 
 
 def apply_method(

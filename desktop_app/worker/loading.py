@@ -8,10 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from desktop_app.core.ensembles import is_ensemble
 from desktop_app.core.files import replaced
 from desktop_app.core.plugins import find_method
 from desktop_app.core.runs import JobSpec, Run
 from desktop_app.core.states import write_state
+from desktop_app.sdk.capabilities import Scores
 from desktop_app.sdk.errors import MissingCapability, UnreadableRun
 from desktop_app.sdk.method import Method
 from desktop_app.sdk.params import Params, parameter_schema
@@ -71,10 +73,14 @@ def _copy_trained(run: Run, target: Path) -> None:
 def trained_method(path: Path, device: str = "auto") -> Method[Any]:
     """Return the trained method of a run folder; it needs nothing outside that folder.
 
-    Raises UnreadableRun when there is none.
+    Raises UnreadableRun when there is none, and MissingCapability for an ensemble.
     """
     run = Run.open(path)
     spec = run.spec()
+    if is_ensemble(run):
+        raise MissingCapability(
+            f"'{path.name}' is an ensemble, which has scores alone: use one of its runs."
+        )
     state = run.trained_state()
     method = new_method(spec, chosen_device(device), run.attached_path)
     method.restore(state)
@@ -87,6 +93,16 @@ def channels_of(run: Run) -> int:
     if data is None:
         raise UnreadableRun(f"'{run.path}' has not read its images yet: start its training.")
     return int(data["channels"])
+
+
+def require_capability(run: Run, capability: type[Any], wish: str) -> None:
+    """Raise MissingCapability unless the method of a run, or an ensemble, has a capability."""
+    if not is_ensemble(run):
+        kind, _ = find_method(run.spec().method)
+        if not issubclass(kind, capability):
+            raise MissingCapability(f"'{kind.card.title}' cannot {wish}: choose another method.")
+    elif capability is not Scores:
+        raise MissingCapability(f"An ensemble has scores alone, it cannot {wish}: choose a run.")
 
 
 def require(method: Method[Any], capability: type[Any], wish: str) -> None:

@@ -53,3 +53,24 @@ def test_one_run_cannot_be_compared(loupe: Loupe, runs: list[Path], mvtec_folder
 
     assert outcome.code != 0
     assert "two or more runs" in outcome.err
+
+
+def test_the_mean_rank_is_kept_and_scores_other_images(
+    loupe: Loupe, runs: list[Path], mvtec_folder: Path, tmp_path: Path
+) -> None:
+    kept, out = tmp_path / "together", tmp_path / "scores.csv"
+
+    outcome = loupe("compare", mvtec_folder, *runs, "--json", "--keep", kept, *THREADS)
+    together = json.loads(outcome.out)["image_auroc"]["together"]
+    evaluated = loupe("evaluate", kept, mvtec_folder, "--json", *THREADS)
+    scored = loupe("score", kept, mvtec_folder, "--split", "train", "--out", out, *THREADS)
+    embedded = loupe("embed", kept, mvtec_folder, "--out", tmp_path / "x.npz", *THREADS)
+
+    assert json.loads(evaluated.out)["image_auroc"] == pytest.approx(together)
+    assert scored.code == 0, scored.err
+    with out.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    assert all(0 <= float(row["score"]) <= 1 for row in rows)
+    assert embedded.code == 1
+    assert "scores alone" in embedded.err

@@ -22,6 +22,7 @@ from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
 from desktop_app.gui.imagemenu import ImageActions
 from desktop_app.gui.inspector.measures import Measures
+from desktop_app.gui.inspector.rooms import Rooms
 from desktop_app.gui.inspector.triage import TriageBar
 from desktop_app.gui.inspector.viewer import Viewer
 from desktop_app.gui.jobs import Job
@@ -68,7 +69,12 @@ class InspectorPanel(QWidget):
         self.ranking.menu_requested.connect(self.actions_.show_menu)
         self._empty = EmptyState("heat", "")
         self._empty.acted.connect(self._act_on_empty)
-        self._stack = QStackedLayout(self)
+        images = QWidget()
+        self.rooms = Rooms(images)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.rooms)
+        self._stack = QStackedLayout(images)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._page())
         self.triage.stepped.connect(self.step)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from desktop_app.core.runs import JobState, Run
 from desktop_app.gui.i18n import language, tr
 from desktop_app.gui.icons import set_icon
+from desktop_app.gui.methods import info_of
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, Theme, follow_theme
 from desktop_app.gui.training import actions
@@ -220,8 +221,7 @@ class RunList(QWidget):
         return self._session.run is not None and self._session.run.path == row.path
 
     def _method_title(self, method_id: str) -> str:
-        infos = (info for info in self._session.catalog if info.id == method_id)
-        info = next(infos, None)
+        info = info_of(self._session, method_id)
         return info.text("title", language()) if info is not None else method_id
 
     def _is_beside(self, runs: Sequence[Run]) -> bool:

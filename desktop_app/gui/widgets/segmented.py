@@ -34,17 +34,21 @@ class Segmented(QFrame):
         self.setProperty("segmented", True)
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._buttons = {segment.key: _button(segment) for segment in segments}
+        self._buttons: dict[str, QToolButton] = {}
         self._group = QButtonGroup(self)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(1, 1, 1, 1)
-        row.setSpacing(1)
-        for button in self._buttons.values():
-            self._group.addButton(button)
-            row.addWidget(button)
-        for key, button in self._buttons.items():
-            button.toggled.connect(lambda on, key=key: self.chosen.emit(key) if on else None)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(1, 1, 1, 1)
+        self._row.setSpacing(1)
+        for segment in segments:
+            self.add(segment)
         next(iter(self._buttons.values())).setChecked(True)
+
+    def add(self, segment: Segment) -> None:
+        """Offer one more choice, the last one."""
+        button = self._buttons[segment.key] = _button(segment)
+        self._group.addButton(button)
+        self._row.addWidget(button)
+        button.toggled.connect(lambda on: self.chosen.emit(segment.key) if on else None)
 
     def choice(self) -> str:
         """Return the key of the chosen segment."""

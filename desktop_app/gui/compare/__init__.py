@@ -1,0 +1,1 @@
+"""Two or more scored runs of a folder beside each other."""
