@@ -21,6 +21,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.events import Events, Preview, TrivialValue
@@ -36,11 +37,13 @@ from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError, smo
 from desktop_app.toolbox.similarity import ms_gradient_similarity, ssim_map
 from desktop_app.toolbox.torch_method import TorchMethod
 from desktop_app.toolbox.training import descend, is_time, let_rate_fall, to_device
-from desktop_app.toolbox.unet import UNet
+from desktop_app.toolbox.unet import Narrowing, Widening
 
 _LEAST_CELLS = 4
 """Cells along the shorter side below which a cell size is not used."""
 _LEAST_SPREAD = 1 / 255
+_FINE = 8
+"""Maps at full size."""
 _MEASURES, _MEASURED = 12, 8
 """Times in the training, and images, at which is learned how large deviations usually are."""
 _SHEETS, _SHOWN = 20, 8
@@ -71,7 +74,7 @@ class InpaintingParams(TrainingParams):
     gradient: float = param(1.0, low=0.0, high=100.0, help="Weight g of similar gradients.")
     structure: float = param(1.0, low=0.0, high=100.0, help="Weight s of similar structure.")
     width: int = param(
-        16, low=4, high=256, scale="log", unit="channels", help="Channels at full size."
+        16, low=4, high=256, scale="log", unit="channels", help="Channels at half size."
     )
     epochs: int = param(6, low=1, high=100_000, scale="log", help="Passes over the images.")
     batch_size: int = param(
@@ -125,9 +128,7 @@ class InpaintingAE(CalibratedScores, TorchMethod[InpaintingParams]):
     def build(self, sample_shape: tuple[int, int, int]) -> None:
         """Make the network and what is remembered about deviations."""
         channels, side = sample_shape[0], min(sample_shape[1:])
-        self.network = UNet(channels + 1, channels, side, width=self.params.width)
-        nn.init.zeros_(self.network.head.weight)
-        nn.init.zeros_(self.network.head.get_parameter("bias"))
+        self.network = Redrawing(channels, side, self.params.width)
         self.usual = UsualError(sample_shape)
         self.register_buffer("centre", torch.full(sample_shape, 0.5))
         self.register_buffer("spread", torch.ones(()))
@@ -216,8 +217,7 @@ class InpaintingAE(CalibratedScores, TorchMethod[InpaintingParams]):
     def _drawn(self, images: Tensor, mask: Tensor) -> Tensor:
         """Return whole images (N, C, H, W), drawn from what is not hidden."""
         base = smoothly_filled((images - self.centre) / self.spread, mask)
-        added = self.network(torch.cat([base, mask.to(base.dtype)], dim=1))
-        drawn: Tensor = (base + added) * self.spread + self.centre
+        drawn: Tensor = self.network(base, mask) * self.spread + self.centre
         return drawn
 
     def _hidden(self, count: int) -> Tensor:
@@ -255,6 +255,30 @@ class InpaintingAE(CalibratedScores, TorchMethod[InpaintingParams]):
         smooth_error = float(error.square().mean() / mask.float().mean())
         yield TrivialValue("mse", smooth_error, "smooth continuation")
         yield TrivialValue("mse", float(self.spread) ** 2, "mean image", stays=None)
+
+
+class Redrawing(nn.Module):
+    """A U-Net whose last maps are interleaved to full size, where single pixels are drawn.
+
+    Shi et al., Real-time single image super-resolution using an efficient sub-pixel convolutional
+    neural network, 2016, https://arxiv.org/abs/1609.05158.
+    """
+
+    def __init__(self, channels: int, side: int, width: int) -> None:
+        super().__init__()
+        self.narrowing = Narrowing(channels + 1, side, width=width)
+        self.widening = Widening(self.narrowing.widths, 4 * _FINE)
+        self.last = nn.Conv2d(_FINE + channels + 1, channels, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.get_parameter("bias"))
+
+    def forward(self, base: Tensor, mask: Tensor) -> Tensor:
+        """Return images (N, C, H, W): first guesses `base`, and what is added to them."""
+        height, width = base.shape[2:]
+        seen = torch.cat([base, mask.to(base.dtype)], dim=1)
+        maps = F.pixel_shuffle(self.widening(self.narrowing(seen)), 2)[..., :height, :width]
+        added: Tensor = self.last(torch.cat([F.leaky_relu(maps, 0.1), seen], dim=1))
+        return base + added
 
 
 def cell_sizes(finest: int, coarsest: int, side: int) -> tuple[int, ...]:
