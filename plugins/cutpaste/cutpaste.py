@@ -4,27 +4,27 @@ Li, Sohn, Yoon & Pfister, CutPaste: self-supervised learning for anomaly detecti
 2021, https://arxiv.org/abs/2104.04015
 
     loss = 1 / K (CE(g(x), normal) + CE(g(CutPaste(x)), patch) + CE(g(Scar(x)), scar))    (K = 3)
-    e(x) = mean of the last maps of the network over x
-    s(x) = sqrt((e - m)' Sigma^-1 (e - m) / D)
+    s(p) = sqrt((e_p - m_p)' Sigma_p^-1 (e_p - m_p) / D)
 
-The first line is their equation 1 with three classes, the last their equation 3 but for a constant
-and the square root: about 1 is usual. The network learns on crops (their section 2.4), and m and
-Sigma are those of the windows of that size of normal images, Sigma shrunk towards a multiple of the
-identity (Ledoit & Wolf, A well-conditioned estimator for large-dimensional covariance matrices,
-2004). It has three halvings in place of a ResNet-18 and no layer of fixed size: all windows of an
-image are computed at once.
+The first line is their equation 1 with three classes; the network learns on crops (their section
+2.4). e_p are the D numbers of the last map at place p, m_p and Sigma_p their mean and covariance
+over normal images, as in toolbox/gaussians.py. The paper embeds crops one by one and has one
+Gaussian for all; a network without a layer of fixed size gives all places at once. On three folders
+of photographs at 128 pixels, 300 steps, image AUROC was .87, .83, .82 with one Gaussian for all
+places (Ledoit & Wolf's shrinkage), and .94, .95, .81 with one for each; windows of the size of the
+crops gave .90, .92, .66, and whole images .88, .96, .55.
 
-Shapes: N images, C channels, S rows and columns, H W windows, D dimensions, K classes.
+Shapes: N images, C channels, S rows and columns, H W = P places, D dimensions, K classes.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from sklearn.covariance import ledoit_wolf
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,6 +36,7 @@ from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import Curve, ImageGrid, Table, View
 from desktop_app.toolbox.augmentation import lit, mirrored
 from desktop_app.toolbox.baselines import even_rows
+from desktop_app.toolbox.gaussians import distances_at_places, place_gaussians, reduction
 from desktop_app.toolbox.inference import evaluating, inference, require_shape
 from desktop_app.toolbox.patches import enlarged, worst_patches
 from desktop_app.toolbox.synthesis import Recipe, spoilt
@@ -51,21 +52,27 @@ _NAMES: dict[Recipe, str] = {"pasted": "patch", "scar": "scar"}
 _LEVELS = 3
 _STRIDE = 2**_LEVELS
 """Pixels from cell to cell of the last map."""
-_LOOKS = 5
+_LOOKS = 3
 """How often during the training the normal images are looked at."""
-_IMAGES = 1000
-_WINDOWS = 50_000
-"""Normal images that are looked at, and windows of them."""
+_IMAGES = 200
+_MOST_IMAGES = 2000
+"""Normal images that are looked at during the training, and at its end."""
 _BATCH = 32
+_MOST_VALUES = 20_000_000
+"""Numbers of all covariances together, 80 MB: on larger grids there are fewer dimensions."""
+_BORROWED = 5.0
+"""Images that the covariance of all places counts for at each place, as in PaDiM."""
+_EPSILON = 0.01
+"""Added to every variance, as a share of the mean variance."""
+_WORST = 0.03
+"""Share of the places whose mean distance is the score."""
 _SHOWN = 8
 """Crops of each class that are shown."""
-_MEASURED = 100
-"""Crops of each class whose distances are shown."""
+_MEASURED = 64
+"""Images of each class whose scores are shown."""
 _MEMORY = 0.98
 """Of the confusion: what a step leaves of those before."""
 _BINS = 30
-_LEAST = 1e-6
-"""Added to the variances, as a share of their mean and of 1: a folder of equal images has none."""
 
 
 class CutPasteParams(TrainingParams):
@@ -79,8 +86,8 @@ class CutPasteParams(TrainingParams):
         low=0.1,
         high=1.0,
         unit="of the side",
-        help="Size of the crops that are told apart: small ones find small defects. 1 takes whole "
-        "images and gives no heat map but a flat one.",
+        help="Size of the crops that are told apart: small ones teach fine differences, large ones "
+        "how parts belong together.",
     )
     width: int = param(
         24, low=4, high=256, scale="log", unit="channels", help="Channels of the finest maps."
@@ -135,7 +142,7 @@ class Trunk(nn.Module):
 
 
 class CutPaste(TorchMethod[CutPasteParams]):
-    """Learns to notice what was pasted, then how normal windows look to the network that does."""
+    """Learns to notice what was pasted, then how normal places look to the network that does."""
 
     card = Card(
         id="cutpaste",
@@ -167,10 +174,11 @@ class CutPaste(TorchMethod[CutPasteParams]):
     toy_params: ClassVar[dict[str, object]] = {"width": 8, "batch_size": 8}
     """What the conformance kit trains with on its small images."""
 
+    axes: Tensor
     mean: Tensor
     whitening: Tensor
     confusion: Tensor
-    distances: Tensor
+    scores: Tensor
     examples: Tensor
 
     def build(self, sample_shape: tuple[int, int, int]) -> None:
@@ -181,14 +189,18 @@ class CutPaste(TorchMethod[CutPasteParams]):
         self.encoder = Trunk(channels, self.params.width)
         D = self.encoder.dimensions
         self.head = nn.Sequential(nn.Linear(D, D), nn.LeakyReLU(0.1), nn.Linear(D, K))
-        self.register_buffer("mean", torch.zeros(D))
-        self.register_buffer("whitening", torch.eye(D))
+        P = math.prod(-(-length // _STRIDE) for length in sides)
+        kept = min(D, max(1, math.isqrt(_MOST_VALUES // P)))
+        axes = reduction(D, kept, "projection", self.seed) if kept < D else torch.eye(D)
+        self.register_buffer("axes", axes)
+        self.register_buffer("mean", torch.zeros(P, kept))
+        self.register_buffer("whitening", torch.eye(kept).repeat(P, 1, 1))
         self.register_buffer("confusion", torch.zeros(K, K))
-        self.register_buffer("distances", torch.zeros(K, _MEASURED))
+        self.register_buffer("scores", torch.zeros(K, _MEASURED))
         self.register_buffer("examples", torch.zeros(K, _SHOWN, channels, self.side, self.side))
 
     def learn(self, data: Dataset) -> Events:
-        """Learn to tell the classes apart; now and then look how normal windows lie."""
+        """Learn to tell the classes apart; now and then look what normal places are like."""
         if self.clock.step == 0:
             self._measure(data)
         K = 1 + len(self._recipes)
@@ -203,9 +215,11 @@ class CutPaste(TorchMethod[CutPasteParams]):
             descend(loss, adam, clip=1.0)
             answers = logits.argmax(dim=1)
             self.confusion.mul_(_MEMORY)
-            self.confusion.index_put_((kinds, answers), torch.ones(len(x)), accumulate=True)
+            self.confusion.index_put_(
+                (kinds, answers), torch.ones(len(x), device=x.device), accumulate=True
+            )
             if is_time(step, _LOOKS):
-                self._look(data, step)
+                self._look(data, step, x)
             yield step.metrics(loss=loss, accuracy=(answers == kinds).float().mean())
             if step.number % 100 == 1:
                 yield self._pictures(x)
@@ -218,19 +232,19 @@ class CutPaste(TorchMethod[CutPasteParams]):
 
     @inference
     def score(self, images: Tensor) -> Tensor:
-        """Return the distance (N,) of the most unusual windows; higher is more unusual."""
-        return worst_patches(self._distances(images))
+        """Return the mean distance (N,) of the most unusual places; higher is more unusual."""
+        return worst_patches(self._distances(images), _WORST)
 
     @inference
     def localize(self, images: Tensor) -> Tensor:
-        """Return maps (N, S, S): how unusual the windows around a pixel are on average."""
-        return spread_out(self._distances(images), self._cells, images.shape[-1])
+        """Return maps (N, S, S): how unusual the places are, enlarged and smoothed."""
+        return enlarged(self._distances(images), images.shape[-1])
 
     def inspect(self, images: Images) -> tuple[Array, Array]:
         """Return scores (N,) and maps (N, S, S) from one pass."""
-        distances = torch.from_numpy(self._windows_of(images))
-        maps = spread_out(distances, self._cells, images.shape[-1])
-        return worst_patches(distances).numpy(), maps.numpy()
+        distances = torch.from_numpy(self._at_places(images))
+        maps = enlarged(distances, images.shape[-1])
+        return worst_patches(distances, _WORST).numpy(), maps.numpy()
 
     def views(self) -> Sequence[View]:
         """Return crops of each class, what was taken for what, and how far the classes lie."""
@@ -245,7 +259,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
         )
 
     @inference
-    def _windows_of(self, images: Tensor) -> Tensor:
+    def _at_places(self, images: Tensor) -> Tensor:
         return self._distances(images)
 
     @property
@@ -256,20 +270,20 @@ class CutPaste(TorchMethod[CutPasteParams]):
     def _names(self) -> list[str]:
         return ["normal", *(_NAMES[recipe] for recipe in self._recipes)]
 
-    @property
-    def _cells(self) -> int:
-        """Cells of the last map along the side of a window."""
-        cells: int = max(1, self.side // _STRIDE)
-        return cells
-
     def _require_shape(self, images: Tensor) -> None:
         if self.sample_shape is not None:
             require_shape(images, self.sample_shape)
 
     def _distances(self, images: Tensor) -> Tensor:
-        """Return how far (N, H, W) the windows of images (N, C, S, S) lie from normal ones."""
+        """Return how far (N, H, W) the places of images (N, C, S, S) lie from normal ones."""
         self._require_shape(images)
-        return mahalanobis(windows(self.encoder(images), self._cells), self.mean, self.whitening)
+        maps = self.encoder(images)
+        distances = distances_at_places(self._vectors(maps), self.mean, self.whitening)
+        return distances.view(len(maps), *maps.shape[2:])
+
+    def _vectors(self, maps: Tensor) -> Tensor:
+        """Return the vectors (N, P, kept dimensions) of maps (N, D, H, W)."""
+        return maps.flatten(2).transpose(1, 2) @ self.axes
 
     def _measure(self, data: Dataset) -> None:
         """Tell the network mean and spread of the images."""
@@ -280,12 +294,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
     def _classes(self, images: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return crops (K n, C, s, s) of images (n, C, S, S), class after class, and classes."""
         crops = self._crops(images, random)
-        arrays = crops.cpu().numpy()
-        spoilt_ones = [
-            np.stack([spoilt(one, one, recipe, random).image for one in arrays])
-            for recipe in self._recipes
-        ]
-        every = torch.cat([crops, *(torch.from_numpy(one).to(crops.device) for one in spoilt_ones)])
+        every = torch.cat([crops, *self._pasted(crops, random)])
         kinds = torch.arange(1 + len(self._recipes), device=crops.device)
         return lit(every, self.params.light, random), kinds.repeat_interleave(len(crops))
 
@@ -303,28 +312,47 @@ class CutPaste(TorchMethod[CutPasteParams]):
         )
         return mirrored(crops, random) if self.params.mirror else crops
 
-    def _look(self, data: Dataset, step: Step) -> None:
-        """Note mean and covariance of normal windows, and how far pasted crops are from them."""
+    def _pasted(self, images: Tensor, random: np.random.Generator) -> list[Tensor]:
+        """Return images (n, C, H, W) with something pasted, once for each recipe."""
+        arrays = images.cpu().numpy()
+        return [
+            torch.from_numpy(
+                np.stack([spoilt(one, one, recipe, random).image for one in arrays])
+            ).to(images.device)
+            for recipe in self._recipes
+        ]
+
+    def _look(self, data: Dataset, step: Step, crops: Tensor) -> None:
+        """Note what normal places are like, and how unusual images are with something pasted."""
+        last = step.number == step.total
+        rows = even_rows(len(data), _MOST_IMAGES if last else _IMAGES)
+        few = even_rows(len(data), _MEASURED)
         random = np.random.default_rng([self.seed, step.number, 1])
-        again = even_rows(len(data), _MEASURED)[np.arange(_MEASURED) % min(len(data), _MEASURED)]
         with evaluating(self), torch.no_grad():
-            mean, whitening = gaussian(self._normal_windows(data))
+            mean, whitening = place_gaussians(
+                (self._vectors(self.encoder(images)) for images in self._batches(data, rows)),
+                borrowed=_BORROWED,
+                epsilon=_EPSILON,
+            )
             self.mean.copy_(mean)
             self.whitening.copy_(whitening)
-            crops, _ = self._classes(to_device(data.pixels(again), self.device), random)
-            found = mahalanobis(pooled(self.encoder(crops)), self.mean, self.whitening)
-        self.distances.copy_(found.view(-1, _MEASURED))
-        self.examples.copy_(crops.view(-1, _MEASURED, *crops.shape[1:])[:, :_SHOWN])
+            found = torch.cat(
+                [self._scores_of_classes(images, random) for images in self._batches(data, few)],
+                dim=1,
+            )
+        self.scores.copy_(found[:, torch.arange(_MEASURED) % found.shape[1]])
+        own = crops.view(len(self._names), -1, *crops.shape[1:])
+        self.examples.copy_(own[:, torch.arange(_SHOWN) % own.shape[1]])
 
-    def _normal_windows(self, data: Dataset) -> Tensor:
-        """Return an even sample (n, D) of the windows of the images."""
-        rows = even_rows(len(data), _IMAGES)
-        found = []
+    def _scores_of_classes(self, images: Tensor, random: np.random.Generator) -> Tensor:
+        """Return the scores (K, n) of images (n, C, S, S) as they are and with something pasted."""
+        kinds = [images, *self._pasted(images, random)]
+        return torch.stack([worst_patches(self._distances(kind), _WORST) for kind in kinds])
+
+    def _batches(self, data: Dataset, rows: NDArray[np.int64]) -> Iterator[Tensor]:
+        """Yield images (n, C, S, S) of rows."""
         for some in np.array_split(rows, math.ceil(len(rows) / _BATCH)):
-            maps = self.encoder(to_device(data.pixels(some), self.device))
-            own = windows(maps, self._cells).flatten(0, 2)
-            found.append(own[even_rows(len(own), math.ceil(_WINDOWS * len(some) / len(rows)))])
-        return torch.cat(found)
+            yield to_device(data.pixels(some), self.device)
 
     def _pictures(self, crops: Tensor) -> Preview:
         K = len(self._names)
@@ -343,53 +371,22 @@ class CutPaste(TorchMethod[CutPasteParams]):
         return Table("What was taken for what", ["", *self._names], rows)
 
     def _histogram(self) -> Curve:
-        """Return how the distances of each class are spread; the farthest share the last place."""
-        distances = self.distances.cpu().numpy()
-        last = max(float(np.quantile(distances, 0.98)), 1e-6)
-        edges = np.linspace(0, last, _BINS + 1)
+        """Return how the scores of each class are spread; the highest share the last place."""
+        scores = self.scores.cpu().numpy()
+        low, high = float(scores.min()), float(np.quantile(scores, 0.98))
+        edges = np.linspace(low, max(high, low + 1e-6), _BINS + 1)
         middles = ((edges[1:] + edges[:-1]) / 2).astype(np.float32)
         lines = {}
-        for name, own in zip(self._names, np.minimum(distances, last), strict=True):
+        for name, own in zip(self._names, np.minimum(scores, edges[-1]), strict=True):
             counts, _ = np.histogram(own, edges)
             lines[name] = (middles, counts.astype(np.float32))
-        title = "How far crops lie from normal ones"
-        return Curve(title, lines, x_label="distance", y_label="crops")
+        title = "Scores of training images, and with something pasted"
+        return Curve(title, lines, x_label="score", y_label="images")
 
 
 def pooled(maps: Tensor) -> Tensor:
     """Return the mean (N, D) of maps (N, D, H, W)."""
     return maps.mean(dim=(2, 3))
-
-
-def windows(maps: Tensor, cells: int) -> Tensor:
-    """Return the means (N, H', W', D) of all squares of that many cells in maps (N, D, H, W)."""
-    return F.avg_pool2d(maps, cells, stride=1).permute(0, 2, 3, 1)
-
-
-def spread_out(distances: Tensor, cells: int, size: int) -> Tensor:
-    """Return maps (N, S, S): the mean distance of the windows that cover a pixel, smoothed.
-
-    `distances` (N, H, W) are those of the windows of so many cells.
-    """
-    square = distances.new_ones(1, 1, cells, cells)
-    total = F.conv_transpose2d(distances.unsqueeze(1), square)
-    count = F.conv_transpose2d(torch.ones_like(distances[:1]).unsqueeze(1), square)
-    return enlarged((total / count).squeeze(1), size)
-
-
-def gaussian(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean (D,) of vectors (n, D) and W (D, D) with W'W their shrunk precision."""
-    values = vectors.double().cpu().numpy()
-    covariance, _ = ledoit_wolf(values)
-    floor = _LEAST * (1 + np.trace(covariance) / len(covariance))
-    factor = np.linalg.cholesky(covariance + floor * np.eye(len(covariance)))
-    whitening = np.linalg.inv(factor)
-    return torch.from_numpy(values.mean(axis=0)), torch.from_numpy(whitening)
-
-
-def mahalanobis(vectors: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
-    """Return the distances (...) over sqrt(D) of vectors (..., D) from a Gaussian."""
-    return ((vectors - mean) @ whitening.T).square().mean(dim=-1).sqrt()
 
 
 def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

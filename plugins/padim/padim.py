@@ -33,14 +33,19 @@ from desktop_app.sdk.method import Card, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, HeatMap, View
 from desktop_app.toolbox.featured import InspectedPatches, PatchParams
+from desktop_app.toolbox.gaussians import (
+    distances_at_places,
+    reduction,
+    steadied,
+    sum_of_squares,
+    whitenings,
+)
 from desktop_app.toolbox.patches import PatchFeatures
 
 _MOST_VALUES = 80_000_000
 """Numbers of all covariances together, 320 MB: on larger grids fewer dimensions are kept."""
 _BLOCK = 64
 """Places whose covariances are inverted at once."""
-_LEAST = 1e-8
-"""Added to variances: a folder of equal images gives finite distances."""
 _SPECTRUM = "How many directions vary"
 
 
@@ -170,10 +175,9 @@ class PaDiM(InspectedPatches[PaDiMParams]):
             own = squares / max(1, self._images - 1)
             spreads.append(own.diagonal(dim1=1, dim2=2).mean(1).float())
             steady = steadied(own, pooled, self._images, self.params.borrowed, self.params.epsilon)
-            factor = torch.linalg.cholesky(steady)
-            identity = torch.eye(factor.shape[1], dtype=factor.dtype, device=factor.device)
-            inverse = torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False)
-            self._products[some] = inverse.float()  # in place: there is never a second of it
+            self._products[some] = whitenings(
+                steady
+            ).float()  # in place: there is never a second of it
         self._spread = torch.cat(spreads)
         self._whitening = self._products
         self._shift = self._sums = self._products = torch.empty(0)
@@ -182,11 +186,9 @@ class PaDiM(InspectedPatches[PaDiMParams]):
         """Return Mahalanobis distances (N, H, W) over sqrt(D) of patches (N, H, W, D)."""
         if not len(self._whitening):
             raise InvalidInput(f"{self.card.title} is not trained yet: let the training end.")
-        reduced = self._reduced(patches)
-        apart = reduced.flatten(1, 2).transpose(0, 1) - self._mean[:, None]  # (P, N, D)
-        white = torch.bmm(apart, self._whitening.transpose(1, 2))
-        squared = white.square().mean(2).T  # (N, P)
-        return squared.sqrt().view(patches.shape[:3])
+        vectors = self._reduced(patches).flatten(1, 2)
+        distances = distances_at_places(vectors, self._mean, self._whitening)  # (N, P)
+        return distances.view(patches.shape[:3])
 
     def views(self) -> Sequence[View]:
         """Return where the features come from, where images vary, and in how many directions."""
@@ -226,34 +228,6 @@ class PaDiM(InspectedPatches[PaDiMParams]):
         for name, array in state.arrays.items():
             place = "cpu" if name == "axes" else self.device
             setattr(self, f"_{name}", torch.tensor(array, device=place))
-
-
-def reduction(before: int, after: int, kind: str, seed: int) -> Tensor:
-    """Return a matrix (before, after) that keeps random channels, or projects orthogonally."""
-    generator = np.random.default_rng([seed, before, after])
-    if kind == "channels":
-        chosen = np.sort(generator.permutation(before)[:after])
-        matrix = np.eye(before)[:, chosen]
-    else:
-        matrix, _ = np.linalg.qr(generator.standard_normal((before, after)))
-    return torch.from_numpy(matrix.astype(np.float32))
-
-
-def sum_of_squares(products: Tensor, offset: Tensor, count: int) -> Tensor:
-    """Return sums of products around the mean, float64 (p, D, D).
-
-    `products` are around another point, `offset` (p, D) is the mean's distance from it.
-    """
-    apart = offset.double()
-    return products.double() - count * apart[:, :, None] * apart[:, None, :]
-
-
-def steadied(own: Tensor, pooled: Tensor, count: int, borrowed: float, epsilon: float) -> Tensor:
-    """Return covariances (p, D, D) that borrow from the pooled one (D, D), with a floor."""
-    weight = borrowed / (borrowed + count)
-    floor = epsilon * float(pooled.diagonal().mean()) + _LEAST
-    identity = torch.eye(len(pooled), dtype=own.dtype, device=own.device)
-    return (1 - weight) * own + weight * pooled + floor * identity
 
 
 @hookimpl

@@ -94,15 +94,6 @@ class SyntheticDefectsParams(TrainingParams):
         advanced=True,
     )
     epochs: int = param(5, low=1, high=100_000, scale="log", help="Passes over the images.")
-    least_steps: int = param(
-        1000,
-        low=0,
-        high=1_000_000,
-        scale="log",
-        unit="steps",
-        help="Small folders are passed over more often, until this many optimiser steps.",
-        advanced=True,
-    )
     batch_size: int = param(
         8, low=1, high=4096, scale="log", unit="images", help="Images per optimiser step."
     )

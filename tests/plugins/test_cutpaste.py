@@ -5,20 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.covariance import LedoitWolf
 
 from desktop_app.sdk.events import Metrics, Preview, TrivialValue
 from desktop_app.sdk.views import Curve, ImageGrid, Table
 from desktop_app.toolbox.features import encoder_of
-from plugins.cutpaste.cutpaste import (
-    CutPaste,
-    CutPasteParams,
-    gaussian,
-    mahalanobis,
-    pooled,
-    spread_out,
-    windows,
-)
+from plugins.cutpaste import cutpaste
+from plugins.cutpaste.cutpaste import CutPaste, CutPasteParams, pooled
 from tests.plugins.pictures import last_metrics, shaded
 
 QUICK = {"epochs": 1, "least_steps": 2, "width": 4, "batch_size": 4}
@@ -26,60 +18,6 @@ QUICK = {"epochs": 1, "least_steps": 2, "width": 4, "batch_size": 4}
 
 def method(**values: object) -> CutPaste:
     return CutPaste(CutPasteParams.parse(QUICK | values))
-
-
-def correlated(count: int, dimensions: int) -> torch.Tensor:
-    random = np.random.default_rng(0)
-    mixing = random.normal(size=(dimensions, dimensions))
-    return torch.from_numpy((3 + random.normal(size=(count, dimensions)) @ mixing).astype("f"))
-
-
-@pytest.mark.parametrize("count", [6, 400])
-def test_distances_are_those_of_the_shrunk_gaussian_of_scikit_learn(count: int) -> None:
-    known, asked = correlated(count, 8), 2 * correlated(20, 8)
-
-    mean, whitening = gaussian(known)
-    distances = mahalanobis(asked.double(), mean, whitening)
-
-    theirs = LedoitWolf().fit(known.double().numpy()).mahalanobis(asked.double().numpy())
-    np.testing.assert_allclose(distances, np.sqrt(theirs / 8), rtol=1e-3)
-
-
-def test_a_usual_distance_is_about_one() -> None:
-    known = 3 + 2 * torch.from_numpy(np.random.default_rng(0).normal(size=(2000, 12)))
-
-    mean, whitening = gaussian(known)
-
-    squared = mahalanobis(known, mean, whitening).square()
-    assert float(squared.mean()) == pytest.approx(1, abs=0.02)
-
-
-def test_equal_vectors_give_finite_distances() -> None:
-    mean, whitening = gaussian(torch.full((10, 4), 0.5))
-
-    assert torch.isfinite(mahalanobis(torch.rand(3, 4), mean, whitening)).all()
-
-
-def test_windows_are_the_means_of_all_squares_of_cells() -> None:
-    maps = torch.rand(2, 3, 5, 6)
-
-    found = windows(maps, 2)
-
-    assert found.shape == (2, 4, 5, 3)
-    torch.testing.assert_close(found[1, 3, 2], maps[1, :, 3:5, 2:4].mean(dim=(1, 2)))
-    torch.testing.assert_close(windows(maps[:, :, :5, :5], 5)[:, 0, 0], pooled(maps[..., :5]))
-
-
-def test_a_pixel_is_as_unusual_as_the_windows_that_cover_it_on_average() -> None:
-    distances = torch.ones(1, 3, 3)
-    distances[0, 0, 0] = 5  # covers the first 2 x 2 of 4 x 4 cells
-
-    maps = spread_out(distances, 2, 64)
-
-    assert maps.shape == (1, 64, 64)
-    assert float(maps[0, 4, 4]) == pytest.approx(5, abs=0.2)
-    assert float(maps[0, 60, 60]) == pytest.approx(1, abs=1e-4)
-    assert float(maps[0, 24, 24]) == pytest.approx(2, abs=0.2)  # the mean of 5 and three times 1
 
 
 @pytest.mark.parametrize(("patches", "classes"), [("both", 3), ("patch", 2), ("scar", 2)])
@@ -139,7 +77,40 @@ def test_it_learns_to_tell_pasted_crops_and_says_what_was_taken_for_what() -> No
     assert shares.trace() / 3 > 0.5
     assert isinstance(curve, Curve)
     assert list(curve.lines) == ["normal", "patch", "scar"]
-    assert all(counts.sum() == 100 for _, counts in curve.lines.values())
+    assert all(counts.sum() == 64 for _, counts in curve.lines.values())
+
+
+def test_scores_are_distances_from_the_gaussians_of_the_training_images() -> None:
+    subject, data = method(least_steps=6), shaded(40, 1, 32)
+    last_metrics(subject.fit(data))
+    images = data.images(slice(None))
+    with torch.no_grad():
+        maps = subject.eval().encoder(torch.from_numpy(images))  # (N, D, H, W)
+
+    vectors = maps[:, :, 1, 2].double().numpy()
+    own = np.cov(vectors.T)
+    pooled_one = np.mean(
+        [np.cov(maps[:, :, row, column].double().numpy().T) for row, column in np.ndindex(4, 4)],
+        axis=0,
+    )
+    steady = (40 * own + 5 * pooled_one) / 45
+    steady += (0.01 * pooled_one.trace() / 16 + 1e-8) * np.eye(16)
+    apart = vectors - vectors.mean(axis=0)
+    expected = np.sqrt(np.einsum("nd,de,ne->n", apart, np.linalg.inv(steady), apart) / 16)
+
+    distances = subject._at_places(images)
+    assert distances.shape == (40, 4, 4)
+    np.testing.assert_allclose(distances[:, 1, 2], expected, rtol=2e-3)
+    np.testing.assert_allclose(subject.score(images), distances.max(axis=(1, 2)), rtol=1e-5)
+
+
+def test_on_large_grids_fewer_dimensions_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutpaste, "_MOST_VALUES", 16 * 7**2)
+    subject = method()
+    subject.build((1, 32, 32))
+
+    assert subject.whitening.shape == (16, 7, 7)
+    torch.testing.assert_close(subject.axes.T @ subject.axes, torch.eye(7), atol=1e-5, rtol=0)
 
 
 def test_its_encoder_lends_features() -> None:

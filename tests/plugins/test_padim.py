@@ -10,8 +10,9 @@ from sklearn.covariance import EmpiricalCovariance
 from desktop_app.sdk.data import as_images
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.views import Curve, HeatMap, ImageGrid, Table
+from desktop_app.toolbox.gaussians import reduction
 from plugins.padim import padim
-from plugins.padim.padim import PaDiM, PaDiMParams, reduction
+from plugins.padim.padim import PaDiM, PaDiMParams
 from tests.plugins.textures import followed, interrupted, scratched, stripes, weight_file
 
 SMALL = {"filters": 8, "batch_size": 8}
