@@ -19,6 +19,7 @@ Loupe: an offline workbench for unsupervised deep learning on folders of images.
   loupe export RUN           write the encoder for other programs
   loupe evaluate RUN FOLDER  measure scores and maps against labels and masks
   loupe compare FOLDER RUN RUN ...  see how far runs agree
+  loupe watch RUN FOLDER     score images as they arrive
   loupe probe RUN FOLDER     see how well labels can be read from latents
   loupe experiment FOLDER ...  train variants of a method and compare them
   loupe methods              list the methods
@@ -204,6 +205,30 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_machine(parser)
 
 
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder in which images arrive")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="SCORE",
+        help="flag images with this score or a higher one (that which one in a hundred usual "
+        "images reaches)",
+    )
+    parser.add_argument(
+        "--every", type=_seconds, default=1.0, metavar="S", help="seconds between two looks (1)"
+    )
+    parser.add_argument(
+        "--settle",
+        type=_seconds,
+        default=1.0,
+        metavar="S",
+        help="seconds for which a file must not have changed: else it is being written (1)",
+    )
+    parser.add_argument("--attended", action="store_true", help=argparse.SUPPRESS)
+    _add_machine(parser)
+
+
 def _add_use(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
@@ -302,6 +327,12 @@ _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], No
         "compare",
         "See how far several runs agree on what is unusual, and what they say together.",
         _add_compare,
+    ),
+    "watch": (
+        "watch",
+        "watch",
+        "Score the images of a folder as they arrive, until it is interrupted.",
+        _add_watch,
     ),
     "probe": (
         "probe",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from desktop_app.core.runs import Result, Run
 from desktop_app.core.table import ImageTable
+from desktop_app.core.watched import with_watched
 
 _RANGE_MAPS = 200
 
@@ -56,13 +57,15 @@ class ResultColumns:
 def result_columns(run: Run, result: Result, table: ImageTable) -> ResultColumns:
     """Read a complete result and align it with a table. Raises LoupeError when it is damaged."""
     index = _index(result, table)
+    scores = _column(result.array("scores"), index, index >= 0, np.float32(np.nan))
+    index, scores = with_watched(result, table, index, scores)
     known = index >= 0
     maps = result.array("maps", mapped=True)
     basis = result.array("basis")
     return ResultColumns(
         run=run,
         index=index,
-        scores=_column(result.array("scores"), index, known, np.float32(np.nan)),
+        scores=scores,
         latents=result.array("latents"),
         positions=_column(result.array("positions"), index, known, np.float32(np.nan)),
         basis=None if basis is None else (basis[0], basis[1:]),
@@ -86,7 +89,7 @@ def score_column(result: Result, table: ImageTable) -> NDArray[np.float32] | Non
     column: NDArray[np.float32] | None = _column(
         result.array("scores", mapped=True), index, index >= 0, np.float32(np.nan)
     )
-    return column
+    return with_watched(result, table, index, column)[1]
 
 
 def _unseen(run: Run, result: Result, table: ImageTable) -> NDArray[np.bool_] | None:

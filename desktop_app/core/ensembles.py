@@ -118,6 +118,7 @@ def write_ensemble_scores(
     """Write the scores (N,) of an ensemble, of the images that have one, into a result."""
     known = np.isfinite(scores)
     rows = table.where(known)
+    (result.path / "watched.npy").unlink(missing_ok=True)
     write_array(result.path / "scores.npy", scores[known].astype(np.float32))
     write_array(result.path / "ids.npy", rows.ids)
     result.write_rows(

@@ -187,7 +187,8 @@ def apply_method(
             narrator.tell("note", level="info", text=expected.sentence())
     table, data = decoded(folder, table, spec.image_size, channels, narrator, commands)
     result.path.mkdir(parents=True, exist_ok=True)
-    (result.path / "rows.json").unlink(missing_ok=True)
+    for name in ("rows.json", "watched.npy"):
+        (result.path / name).unlink(missing_ok=True)
     _write_arrays(method, data, result, narrator, outputs, commands, most_map_bytes)
     about = _write_positions(result)
     if "latents" in wanted and isinstance(method, Embeds) and not isinstance(method, Encodes):

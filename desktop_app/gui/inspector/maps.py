@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from desktop_app.core.columns import ResultColumns
 from desktop_app.gui.methods import can
 from desktop_app.gui.scorescale import usual_rows
 from desktop_app.gui.session import Session
@@ -67,10 +68,10 @@ class HeatMaps(QObject):
         result = self._session.result
         if result is None or not 0 <= row < len(result.index):
             return None
-        if result.maps is not None:
+        if result.maps is not None and result.index[row] >= 0:
             return result.map(row)
         made = self._made.get(int(self._session.table.ids[row]))
-        if made is None and self._can_be_made and result.index[row] >= 0:
+        if made is None and self._can_be_made and self._is_looked_at(result)[row]:
             self._ask(row)
         return made
 
@@ -78,11 +79,17 @@ class HeatMaps(QObject):
     def _can_be_made(self) -> bool:
         return can(self._session, "localizes", "scores")
 
+    @staticmethod
+    def _is_looked_at(result: ResultColumns) -> NDArray[np.bool_]:
+        """Return (N,), True for images that the run has looked at, all at once or on arrival."""
+        looked: NDArray[np.bool_] = result.index >= 0
+        return looked if result.scores is None else looked | np.isfinite(result.scores)
+
     def _ask(self, row: int) -> None:
         table, result = self._session.table, self._session.result
         ids = [int(table.ids[row])]
-        if self._limits is None and result is not None:
-            known = np.flatnonzero(result.index >= 0)
+        if self._limits is None and result is not None and result.maps is None:
+            known = np.flatnonzero(self._is_looked_at(result))
             spread = known[np.linspace(0, len(known) - 1, _SAMPLED).astype(np.int64)]
             ids += [image_id for image_id in table.ids[spread].tolist() if image_id != ids[0]]
         unique = list(dict.fromkeys(ids))
