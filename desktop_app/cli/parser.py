@@ -145,6 +145,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 def _add_score(parser: argparse.ArgumentParser) -> None:
     _add_use(parser)
     parser.add_argument("--maps", type=Path, metavar="DIR", help="write heat maps as .npy and .png")
+    _add_thresholds(parser)
     parser.add_argument("--out", type=Path, required=True, help="CSV with path, label, score")
 
 
@@ -179,11 +180,24 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_use(parser)
+    _add_thresholds(parser)
     parser.add_argument(
         "--full",
         action="store_true",
         help="also say how sure the measures are, how well scores become probabilities, and what "
         "the mean image and principal components reach",
+    )
+
+
+def _add_thresholds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threshold", type=float, metavar="T", help="images with a score of T or more fail"
+    )
+    parser.add_argument(
+        "--review",
+        type=float,
+        metavar="R",
+        help="images with a score of R or more, below --threshold, are for review",
     )
 
 

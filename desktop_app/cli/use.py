@@ -5,7 +5,7 @@ import csv
 import json
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -26,8 +26,9 @@ from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.masks import MaskColumn
 from desktop_app.core.refusals import made_folder
 from desktop_app.core.runs import JobFolder, Result, Run
-from desktop_app.core.scoring import Evaluation
+from desktop_app.core.scoring import Evaluation, truth_from_labels
 from desktop_app.core.scoring import evaluate as evaluated
+from desktop_app.core.zones import Thresholds
 from desktop_app.sdk.capabilities import Clusters, Encodes, Scores
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.worker.applying import apply_run
@@ -38,12 +39,16 @@ from desktop_app.worker.narrator import Narrator
 
 
 def score(options: argparse.Namespace) -> int:
-    """Write `path,label,score` of every image, and heat maps when they are wanted."""
+    """Write `path,label,score` of every image, and heat maps when they are wanted.
+
+    With a threshold the zone of each image follows: fail, review or pass.
+    """
     require_file(options.out)
+    thresholds = _thresholds(options)
     wanted = {"scores", "maps"} if options.maps else {"scores"}
     with applied(options, wanted, Scores, "score images") as (table, result):
         scores = array_of(result, "scores")
-        write_scores(options.out, table.paths, table.labels, scores)
+        write_scores(options.out, table.paths, table.labels, scores, thresholds)
         if options.maps:
             _write_maps(options.maps, table, array_of(result, "maps"))
         _report(options, {"n_images": len(table), "out": str(options.out)})
@@ -51,13 +56,36 @@ def score(options: argparse.Namespace) -> int:
 
 
 def write_scores(
-    out: Path, paths: Sequence[str], labels: Sequence[str], scores: NDArray[Any]
+    out: Path,
+    paths: Sequence[str],
+    labels: Sequence[str],
+    scores: NDArray[Any],
+    thresholds: Thresholds | None = None,
 ) -> None:
-    """Write a CSV with the columns path, label and score, which keeps every digit."""
+    """Write a CSV with the columns path, label and score, which keeps every digit.
+
+    With thresholds the column zone follows.
+    """
+    columns: dict[str, Iterable[str]] = {
+        "path": paths,
+        "label": labels,
+        "score": map(_exact, scores),
+    }
+    if thresholds is not None:
+        columns["zone"] = (thresholds.zone(float(score)) or "" for score in scores)
     with replaced(out) as temporary, _text(temporary) as file:
         writer = csv.writer(file)
-        writer.writerow(["path", "label", "score"])
-        writer.writerows(zip(paths, labels, map(_exact, scores), strict=True))
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _thresholds(options: argparse.Namespace) -> Thresholds | None:
+    """Return the thresholds that are asked for, if any. Raises InvalidInput for a lone --review."""
+    if options.threshold is None:
+        if options.review is not None:
+            raise InvalidInput("--review needs --threshold: name the score from which images fail.")
+        return None
+    return Thresholds(options.threshold, options.review)
 
 
 def embed(options: argparse.Namespace) -> int:
@@ -115,22 +143,46 @@ def export(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Print how well scores and maps agree with labels and masks."""
+    """Print how well scores and maps agree with labels and masks, and what each zone holds."""
+    thresholds = _thresholds(options)
     with applied(options, {"scores", "maps"}, Scores, "score images") as (table, result):
         maps = result.array("maps", mapped=True)
         folder = ImageFolder(options.folder)
         masks = None if maps is None else MaskColumn(folder, table.masks, maps.shape[-1])
-        measures = evaluated(array_of(result, "scores"), table.labels, maps, masks)
+        scores = array_of(result, "scores")
+        measures = evaluated(scores, table.labels, maps, masks)
         if options.full:
             floor = floor_of(Run.open(options.run), folder, table, np.arange(len(table)))
             measures = with_floor(measures, floor, table.labels)
-    print_measures(measures, as_json=options.json, full=options.full)
+        zones = {} if thresholds is None else {"zones": _zones(scores, table.labels, thresholds)}
+    print_measures(measures, as_json=options.json, full=options.full, more=zones)
     return 0
 
 
-def print_measures(measures: Evaluation, *, as_json: bool, full: bool = True) -> None:
+def _zones(
+    scores: NDArray[Any], labels: Sequence[str], thresholds: Thresholds
+) -> dict[str, dict[str, int]]:
+    """Count the images of each zone: all, and anomalous and normal ones where that is known."""
+    truth = truth_from_labels(labels)
+    found: dict[str, dict[str, int]] = {}
+    for zone in thresholds.zones:
+        inside = thresholds.within(scores, zone)
+        found[zone] = {"images": int(inside.sum())}
+        if truth is not None:
+            found[zone]["anomalous"] = int((inside & truth.anomalous).sum())
+            found[zone]["normal"] = int((inside & truth.labelled & ~truth.anomalous).sum())
+    return found
+
+
+def print_measures(
+    measures: Evaluation,
+    *,
+    as_json: bool,
+    full: bool = True,
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Print measures as one line of JSON, or a line each; with how sure they are if `full`."""
-    fields = measures.as_json(full=full)
+    fields = measures.as_json(full=full) | dict(more or {})
     if as_json:
         print(json.dumps(fields))
         return

@@ -7,7 +7,7 @@ Classes: `normal`, `anomalous`, `unlabelled` for bars; `axis`, `grid`, `curve`, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -56,13 +56,13 @@ class _Frame:
         return self.height - self.bottom - share * (self.height - self.top - self.bottom)
 
 
-def histogram(kinds: Kinds, threshold: float | None, name: str) -> str:
-    """Return stacked counts of scores (N,) of each kind, with a line at the threshold.
+def histogram(kinds: Kinds, thresholds: Mapping[str, float], name: str) -> str:
+    """Return stacked counts of scores (N,) of each kind, with a line at each named threshold.
 
     Where few scores tower above all others, the score axis is logarithmic.
     """
     everything = np.concatenate([scores for _, scores in kinds])
-    ends = [everything.min(), everything.max(), *([] if threshold is None else [threshold])]
+    ends = [everything.min(), everything.max(), *thresholds.values()]
     low, high = _widened(float(min(ends)), float(max(ends)))
     is_log = low > 0 and high > TOWERING * float(np.median(everything))
     edges = np.geomspace(low, high, BINS + 1) if is_log else np.linspace(low, high, BINS + 1)
@@ -75,8 +75,8 @@ def histogram(kinds: Kinds, threshold: float | None, name: str) -> str:
     for (kind, _), heights in zip(kinds, counts, strict=True):
         parts += _bars(frame, kind, edges, below, heights)
         below = below + heights
-    if threshold is not None:
-        parts += _threshold_line(frame, threshold)
+    for line, (word, threshold) in enumerate(thresholds.items()):
+        parts += _threshold_line(frame, threshold, word, 14 * line)
     return _svg(frame, name, parts)
 
 
@@ -155,13 +155,14 @@ def _bars(
     ]
 
 
-def _threshold_line(frame: _Frame, threshold: float) -> list[str]:
+def _threshold_line(frame: _Frame, threshold: float, word: str, lower: float) -> list[str]:
+    """Return a line and its name, by so many pixels lower that several names stay apart."""
     x = frame.x(threshold)
     is_left = x < frame.width / 2
     anchor, shift = ("start", 6.0) if is_left else ("end", -6.0)
     return [
         _line("threshold", x, frame.top - 8, x, frame.y(frame.y_range[0])),
-        _text("name", x + shift, frame.top + 3, f"threshold {threshold:.4g}", anchor),
+        _text("name", x + shift, frame.top + 3 + lower, f"{word} {threshold:.4g}", anchor),
     ]
 
 

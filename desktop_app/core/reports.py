@@ -31,6 +31,7 @@ from desktop_app.core.scoring import (
     roc_curve,
     truth_from_labels,
 )
+from desktop_app.core.zones import Thresholds, zone_counts
 
 HEAT = np.array(
     [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], dtype=np.float32
@@ -95,19 +96,20 @@ def write_report(
     labels: Sequence[str],
     evaluation: Evaluation,
     galleries: Sequence[Gallery] = (),
-    threshold: float | None = None,
+    thresholds: Thresholds | None = None,
 ) -> Path:
     """Write the report of scores (N,) with their labels as one HTML file and return its path.
 
-    Without a threshold the one of the best F1 is marked, or, without labels, the one that flags
+    Without thresholds the one of the best F1 is marked, or, without labels, the one that flags
     the most unusual hundredth.
 
     Raises InvalidInput where a score is not finite or there is none.
     """
     values = np.asarray(scores, dtype=np.float64)
-    if threshold is None:
+    if thresholds is None:
         best = evaluation.threshold_f1
-        threshold = quantile_threshold(values, 0.99) if best is None else best
+        thresholds = Thresholds(quantile_threshold(values, 0.99) if best is None else best)
+    threshold = thresholds.fail
     truth = truth_from_labels(labels)
     body = [_head(summary)]
     if truth is not None and truth.anomalous.any():
@@ -116,17 +118,18 @@ def write_report(
         counts = table.at(threshold)
         body += [
             _key_figures(_labelled_figures(values[known], truth.anomalous[known], evaluation)),
-            _section("Scores", _histogram(values, labels, threshold)),
+            _section("Scores", _histogram(values, labels, thresholds)),
             _section("At this threshold", _confusion(counts)),
+            *_judged_zones(table, thresholds),
             _section("Separation", _curves(values[known], truth.anomalous[known], counts)),
             _section("Defects", _defects(values, labels, evaluation, threshold)),
         ]
     else:
         body += [
-            _key_figures(_plain_figures(values, threshold)),
-            _section("Scores", _histogram(values, labels, threshold)),
+            _key_figures(_plain_figures(values, thresholds)),
+            _section("Scores", _histogram(values, labels, thresholds)),
         ]
-    body += [_section(gallery.title, _gallery(gallery, threshold)) for gallery in galleries]
+    body += [_section(gallery.title, _gallery(gallery, thresholds)) for gallery in galleries]
     body += [_section("Settings", _settings(summary)), _section("Do it again", _again(summary))]
     with replaced(path) as temporary:
         temporary.write_text(_page(summary.title, body), encoding="utf-8")
@@ -237,10 +240,13 @@ def _labelled_figures(
         yield f"Floor: {FLOORS.get(name, name)}", _share(area), "image AUROC without learning"
 
 
-def _plain_figures(scores: NDArray[np.float64], threshold: float) -> Iterator[Figure]:
-    flagged = int(np.sum(scores >= threshold))
+def _plain_figures(scores: NDArray[np.float64], thresholds: Thresholds) -> Iterator[Figure]:
+    flagged = int(thresholds.within(scores, "fail").sum())
     yield "Images", f"{len(scores):,}", "no labels to compare with"
-    yield "Flagged", f"{flagged:,}", f"score of {threshold:.4g} or more"
+    yield "Flagged", f"{flagged:,}", f"score of {thresholds.fail:.4g} or more"
+    if thresholds.review is not None:
+        doubtful = int(thresholds.within(scores, "review").sum())
+        yield "For review", f"{doubtful:,}", f"score of {thresholds.review:.4g} or more"
     yield "Median score", f"{np.median(scores):.4g}", "half lie below"
     yield "Highest score", f"{scores.max():.4g}", f"lowest {scores.min():.4g}"
 
@@ -254,12 +260,15 @@ def _key_figures(figures: Iterator[Figure]) -> str:
     return f'<dl class="cards">{cards}</dl>'
 
 
-def _histogram(scores: NDArray[np.float64], labels: Sequence[str], threshold: float) -> str:
+def _histogram(scores: NDArray[np.float64], labels: Sequence[str], thresholds: Thresholds) -> str:
     is_comparable = any(is_normal(label) for label in labels)
     kinds = np.array([_kind(label) if is_comparable else "unlabelled" for label in labels])
     present = [name for name in ("normal", "anomalous", "unlabelled") if name in kinds]
+    lines = {"threshold": thresholds.fail}
+    if thresholds.review is not None:
+        lines = {"review from": thresholds.review, "fail from": thresholds.fail}
     chart = charts.histogram(
-        [(name, scores[kinds == name]) for name in present], threshold, "Histogram of scores"
+        [(name, scores[kinds == name]) for name in present], lines, "Histogram of scores"
     )
     keys = "".join(
         f'<span><i class="{name}"></i>{name} ({int(np.sum(kinds == name)):,})</span>'
@@ -292,6 +301,31 @@ def _confusion(counts: Confusion) -> str:
         f'<td class="right">{counts.tn:,}<small>rightly passed</small></td></tr>'
         f"</tbody></table><table>{rows}</table></div>"
     )
+
+
+def _judged_zones(table: ThresholdTable, thresholds: Thresholds) -> list[str]:
+    """Return the section that counts the images of each zone; none without a review zone."""
+    if thresholds.review is None:
+        return []
+    counts = zone_counts(table, thresholds)
+    heads = "".join(f"<th>{zone}</th>" for zone in counts)
+    kinds = {"anomalous": table.positives, "normal": table.negatives}
+    rows = "".join(
+        f"<tr><th>{kind}</th>"
+        + "".join(
+            f"<td>{getattr(count, kind):,}<small>"
+            f"{100 * getattr(count, kind) / max(1, total):.1f} %</small></td>"
+            for count in counts.values()
+        )
+        + "</tr>"
+        for kind, total in kinds.items()
+    )
+    shown = (
+        f'<table class="confusion"><thead><tr><th></th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+        f"<p class=note>Review from {thresholds.review:.4g}, fail from {thresholds.fail:.4g}.</p>"
+    )
+    return [_section("Zones", shown)]
 
 
 def _curves(scores: NDArray[np.float64], anomalous: NDArray[np.bool_], counts: Confusion) -> str:
@@ -346,7 +380,7 @@ def _defects(
     )
 
 
-def _gallery(gallery: Gallery, threshold: float) -> str:
+def _gallery(gallery: Gallery, thresholds: Thresholds) -> str:
     cards = []
     for rank, picture in enumerate(gallery.pictures, start=1):
         views = [
@@ -361,7 +395,9 @@ def _gallery(gallery: Gallery, threshold: float) -> str:
             if data is not None
         )
         kind = _kind(picture.label)
-        verdict = "flagged" if picture.score >= threshold else "passed"
+        words = {"fail": "flagged", "review": "for review", "pass": "passed"}
+        zone = thresholds.zone(picture.score)
+        verdict = words[zone] if zone is not None else "not scored"
         label = f'<i class="{kind}"></i>{escape(picture.label)} · ' if picture.label else ""
         cards.append(
             f'<figure class="picture"><div class="views">{shown}</div><figcaption>'

@@ -33,6 +33,7 @@ from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.runstory import training_sentences
 from desktop_app.core.scoring import Evaluation, evaluate, truth_from_labels
 from desktop_app.core.table import ImageTable
+from desktop_app.core.zones import Thresholds
 from desktop_app.sdk.errors import InvalidInput, UnreadableImage
 
 Rows = NDArray[np.int64]
@@ -55,7 +56,7 @@ class ReportRequest:
     result: ResultColumns
     method: str
     """The name of the method, for the analyst."""
-    threshold: float | None = None
+    thresholds: Thresholds | None = None
     """None: the one of the best F1, or the one that flags the most unusual hundredth."""
 
 
@@ -71,22 +72,23 @@ def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]
         raise InvalidInput("A report needs scored images, but the run gave none a score.")
     labels = [request.table.labels[row] for row in rows.tolist()]
     evaluation = evaluation_of(request)
-    threshold = request.threshold if request.threshold is not None else evaluation.threshold_f1
+    chosen = request.thresholds
+    threshold = chosen.fail if chosen is not None else evaluation.threshold_f1
     plan = _planned(scores, labels, rows, threshold)
-    total = 1 + sum(len(chosen) for _title, chosen in plan)
+    total = 1 + sum(len(shown) for _title, shown in plan)
     done = 1
     yield done, total
     galleries = []
-    for title, chosen in plan:
+    for title, shown in plan:
         pictures = []
-        for row in chosen.tolist():
+        for row in shown.tolist():
             picture = _picture(request, row)
             pictures += [picture] if picture is not None else []
             done += 1
             yield done, total
         galleries.append(Gallery(title, pictures))
     write_report(
-        path, _summary(request), scores[rows], labels, evaluation, galleries, request.threshold
+        path, _summary(request), scores[rows], labels, evaluation, galleries, request.thresholds
     )
 
 

@@ -1,9 +1,12 @@
 """What leaves the window: scores and verdicts as a table, chosen images as a list or as copies."""
 
 import csv
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 from desktop_app.core.copies import copied, lies_within
 from desktop_app.core.files import replaced
 from desktop_app.core.table import ImageTable
+from desktop_app.core.zones import Thresholds
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.session import Session
 from desktop_app.gui.verdicts import NAMES
@@ -33,7 +37,7 @@ class Snapshot:
     """(N,)."""
     shares: NDArray[np.float64] | None
     """(N,): share of the reference images with a lower score."""
-    threshold: float | None
+    thresholds: Thresholds | None
     clusters: NDArray[np.int64] | None = None
     """(N,), -1 for none."""
     places: NDArray[np.float32] | None = None
@@ -59,30 +63,50 @@ def snapshot(
         verdicts=session.verdicts.copy(),
         scores=session.result.scores if session.result is not None else None,
         shares=shares,
-        threshold=session.threshold,
+        thresholds=session.thresholds,
         clusters=session.result.clusters if session.result is not None else None,
         places=places,
     )
 
 
 def write_table(shot: Snapshot, path: Path) -> Iterator[tuple[int, int]]:
-    """Write path, label, split, score, percentile, flagged and verdict as CSV; yield progress.
+    """Write path, label, split, score, percentile, flagged, zone and verdict; yield progress.
 
     Clusters and coordinates on a map follow where they are known. Scores are written in full; a
-    cell is empty where nothing is known.
+    cell is empty where nothing is known. A path that ends in .json gives a list of objects of the
+    same words, any other one CSV.
     """
     _require_outside(path.parent, shot.root)
+    is_json = path.suffix.lower() == ".json"
+    names = [*_COLUMNS, *_more_columns(shot)]
     with (
         replaced(path) as temporary,
-        temporary.open("w", encoding="utf-8-sig", newline="") as file,
+        temporary.open("w", encoding="utf-8" if is_json else "utf-8-sig", newline="") as file,
     ):
-        writer = csv.writer(file)
-        writer.writerow([*_COLUMNS, *_more_columns(shot)])
+        put = _json_rows(file, names) if is_json else _csv_rows(file, names)
         for done, row in enumerate(shot.rows.tolist(), start=1):
-            writer.writerow([*_cells(shot, row), *_more_cells(shot, row)])
+            put([*_cells(shot, row), *_more_cells(shot, row)])
             if done % _TOLD == 0:
                 yield done, len(shot.rows)
+        if is_json:
+            file.write("\n]\n" if len(shot.rows) else "[]\n")
     yield len(shot.rows), len(shot.rows)
+
+
+def _csv_rows(file: TextIO, names: list[str]) -> Callable[[list[str]], object]:
+    writer = csv.writer(file)
+    writer.writerow(names)
+    return writer.writerow
+
+
+def _json_rows(file: TextIO, names: list[str]) -> Callable[[list[str]], object]:
+    between = iter(chain(["[\n"], repeat(",\n")))
+
+    def put(cells: list[str]) -> None:
+        words = dict(zip(names, cells, strict=True))
+        file.write(next(between) + json.dumps(words, ensure_ascii=False))
+
+    return put
 
 
 def write_list(shot: Snapshot, path: Path) -> Iterator[tuple[int, int]]:
@@ -107,16 +131,15 @@ def copy_images(shot: Snapshot, target: Path) -> Iterator[tuple[int, int]]:
         yield done, len(shot.rows)
 
 
-_COLUMNS = ("path", "label", "split", "score", "percentile", "flagged", "verdict")
+_COLUMNS = ("path", "label", "split", "score", "percentile", "flagged", "zone", "verdict")
 
 
 def _cells(shot: Snapshot, row: int) -> tuple[str, ...]:
     score = float(shot.scores[row]) if shot.scores is not None else float("nan")
     share = float(shot.shares[row]) if shot.shares is not None else float("nan")
     is_scored = not np.isnan(score)
-    flagged = ""
-    if is_scored and shot.threshold is not None:
-        flagged = "yes" if score >= shot.threshold else "no"
+    zone = shot.thresholds.zone(score) if shot.thresholds is not None else None
+    flagged = "" if zone is None else "yes" if zone == "fail" else "no"
     return (
         shot.table.paths[row],
         shot.table.labels[row],
@@ -124,6 +147,7 @@ def _cells(shot: Snapshot, row: int) -> tuple[str, ...]:
         repr(score) if is_scored else "",
         f"{100 * share:.2f}" if is_scored and not np.isnan(share) else "",
         flagged,
+        zone or "",
         NAMES[shot.verdicts[row]],
     )
 

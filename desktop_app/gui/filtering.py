@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from desktop_app.core.zones import Zone
 from desktop_app.gui.categories import (
     Categories,
     category_name,
@@ -24,6 +25,7 @@ from desktop_app.gui.categories import (
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.session import Session
 from desktop_app.gui.tags import shared_tags
+from desktop_app.gui.zones import zone_name
 
 Mask = NDArray[np.bool_]
 
@@ -200,6 +202,19 @@ def flagged() -> Criterion:
 
     depends_on = frozenset({"result", "threshold"})
     return Criterion(tr("At or above the threshold"), mask, depends_on=depends_on)
+
+
+def in_zone(zone: Zone) -> Criterion:
+    """Let pass the images that pass, are for review, or fail."""
+
+    def mask(session: Session) -> Mask | None:
+        scores = session.result.scores if session.result is not None else None
+        if scores is None or session.thresholds is None:
+            return None
+        return session.thresholds.within(scores, zone)
+
+    text = tr("Zone: {name}", name=zone_name(zone))
+    return Criterion(text, mask, frozenset({zone}), frozenset({"result", "threshold"}))
 
 
 def only_left_out() -> Criterion:

@@ -134,7 +134,8 @@ class ImageActions:
     def export_table(self, rows: Rows) -> None:
         """Ask for a file and write scores and verdicts of these rows."""
         name = f"{self._base_name()}-scores.csv"
-        path = self._asked_file(tr("Export scores and verdicts"), name, "CSV (*.csv)")
+        kinds = "CSV (*.csv);;JSON (*.json)"
+        path = self._asked_file(tr("Export scores and verdicts"), name, kinds)
         if path is not None:
             shares = reference_of(self._session).shares(self._session)
             shot = snapshot(self._session, rows, shares, self._places())
@@ -168,7 +169,7 @@ class ImageActions:
             session.table,
             session.result,
             method_title(session) or session.result.run.spec().method,
-            session.threshold,
+            session.thresholds,
         )
         title = tr("Writing the report")
         run_with_progress(

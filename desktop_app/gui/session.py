@@ -21,6 +21,7 @@ from desktop_app.core.runs import Run
 from desktop_app.core.scoring import ThresholdTable, quantile_threshold, truth_from_labels
 from desktop_app.core.table import ImageTable
 from desktop_app.core.workspace import Workspace
+from desktop_app.core.zones import Thresholds
 from desktop_app.gui.background import Background
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.indexing import Indexing
@@ -78,9 +79,9 @@ class Session(QObject):
         self.run: Run | None = None
         self.runs: list[Run] = []
         self.result: ResultColumns | None = None
-        self.threshold: float | None = None
+        self.thresholds: Thresholds | None = None
         self._kept = KeptThreshold(workspace, self)
-        self._moves = ThresholdMoves(self._put_threshold)
+        self._moves = ThresholdMoves(self._put_thresholds)
         self.indexing: Indexing | None = None
         self._verdicts = Verdicts(workspace, "", self.table)
         self._left_out = LeftOut(workspace, "", self.table, self._aside)
@@ -199,18 +200,40 @@ class Session(QObject):
             return None
         return self.jobs.apply(self.run, str(self.folder.root), self.folder.key)
 
+    @property
+    def threshold(self) -> float | None:
+        """Images with this score or a higher one fail; None while there are no scores."""
+        return None if self.thresholds is None else self.thresholds.fail
+
+    @property
+    def review(self) -> float | None:
+        """Where the review zone begins; None where there is none."""
+        return None if self.thresholds is None else self.thresholds.review
+
     def set_threshold(self, value: float | None) -> None:
         """Call images with this score or a higher one anomalous; kept for this run and folder."""
-        if value != self.threshold:
-            follows = self._history.is_last(self._moves)
-            if self._moves.add(self.threshold, value, follows=follows):
-                self._history.note(self._moves)
-            self._put_threshold(value)
+        if value is None:
+            self.set_thresholds(None)
+        else:
+            self.set_thresholds((self.thresholds or Thresholds(value)).with_fail(value))
 
-    def _put_threshold(self, value: float | None) -> None:
-        self.threshold = value
-        if value is not None:
-            self._kept.keep(value)
+    def set_review(self, value: float | None) -> None:
+        """Begin the review zone at this score, or take the zone away."""
+        if self.thresholds is not None:
+            self.set_thresholds(self.thresholds.with_review(value))
+
+    def set_thresholds(self, thresholds: Thresholds | None) -> None:
+        """Take other thresholds; kept for this run and folder, and can be undone."""
+        if thresholds != self.thresholds:
+            follows = self._history.is_last(self._moves)
+            if self._moves.add(self.thresholds, thresholds, follows=follows):
+                self._history.note(self._moves)
+            self._put_thresholds(thresholds)
+
+    def _put_thresholds(self, thresholds: Thresholds | None) -> None:
+        self.thresholds = thresholds
+        if thresholds is not None:
+            self._kept.keep(thresholds)
         self.threshold_changed.emit()
 
     # -- Verdicts ----------------------------------------------------------------------------
@@ -342,12 +365,12 @@ class Session(QObject):
         self.result = result
         self._moves.clear()
         self._history.forget(self._moves)
-        kept = self._kept_threshold(result)
-        self.threshold = _first_threshold(result, self.truth) if kept is None else kept
+        kept = self._kept_thresholds(result)
+        self.thresholds = _first_thresholds(result, self.truth) if kept is None else kept
         self.result_changed.emit()
         self.threshold_changed.emit()
 
-    def _kept_threshold(self, result: ResultColumns | None) -> float | None:
+    def _kept_thresholds(self, result: ResultColumns | None) -> Thresholds | None:
         """Return what the analyst chose for these scores before."""
         if result is None or result.scores is None or self.folder is None:
             self._kept.forget()
@@ -392,7 +415,7 @@ def _truth(table: ImageTable) -> NDArray[np.int8]:
     return np.where(truth.labelled, truth.anomalous.astype(np.int8), np.int8(-1))
 
 
-def _first_threshold(result: ResultColumns | None, truth: NDArray[np.int8]) -> float | None:
+def _first_thresholds(result: ResultColumns | None, truth: NDArray[np.int8]) -> Thresholds | None:
     """Return the best threshold by labels, or a high quantile where anomalies are not known."""
     if result is None or result.scores is None or len(result.scores) != len(truth):
         return None
@@ -400,10 +423,12 @@ def _first_threshold(result: ResultColumns | None, truth: NDArray[np.int8]) -> f
     labelled = known & (truth >= 0)
     if (truth[labelled] == 1).any() and (truth[labelled] == 0).any():
         table = ThresholdTable.build(result.scores[labelled], truth[labelled] == 1)
-        return table.best_f1()[1]
+        return Thresholds(table.best_f1()[1])
     unseen = known & result.unseen if result.unseen is not None else known
     known = unseen if unseen.any() else known
-    return quantile_threshold(result.scores[known], _NORMAL_QUANTILE) if known.any() else None
+    if not known.any():
+        return None
+    return Thresholds(quantile_threshold(result.scores[known], _NORMAL_QUANTILE))
 
 
 def _runs(workspace: Workspace) -> list[Run]:

@@ -1,4 +1,4 @@
-"""The threshold that the analyst chose for a run on a folder: kept in the workspace, with undo."""
+"""The thresholds that the analyst chose for a run on a folder: kept in the workspace, with undo."""
 
 import hashlib
 import time
@@ -9,29 +9,40 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer
 
 from desktop_app.core.workspace import Workspace
+from desktop_app.core.zones import Thresholds
 from desktop_app.gui.undo import Rows
 
 _CALM_MS = 400  # without a move before it is written: a dragged line would write all the time
 
 _ONE_MOVE_SECONDS = 1.0  # moves that follow one another faster are taken back together
 
+_Move = tuple[Thresholds | None, Thresholds | None]
+"""Before and after."""
+
+
+def _is_shift(before: Thresholds | None, after: Thresholds | None) -> bool:
+    """Whether a move leaves the zones that there are."""
+    return (before and before.zones) == (after and after.zones)
+
 
 class ThresholdMoves:
-    """Where the threshold was before each move; a line that is dragged moves once."""
+    """Where the thresholds were before each move; a line that is dragged moves once."""
 
-    def __init__(self, put: Callable[[float | None], None]) -> None:
+    def __init__(self, put: Callable[[Thresholds | None], None]) -> None:
         self._put = put
-        self._done: list[tuple[float | None, float | None]] = []
-        self._undone: list[tuple[float | None, float | None]] = []
+        self._done: list[_Move] = []
+        self._undone: list[_Move] = []
         self._moved = float("-inf")
 
-    def add(self, before: float | None, after: float | None, *, follows: bool) -> bool:
+    def add(self, before: Thresholds | None, after: Thresholds | None, *, follows: bool) -> bool:
         """Note a move; tell whether it is one of its own.
 
-        With `follows`, nothing else was done since the last move, which it may go on with.
+        With `follows`, nothing else was done since the last move, which it may go on with. A
+        review zone that comes or goes is a move of its own.
         """
         now = time.monotonic()
         goes_on = follows and bool(self._done) and now - self._moved < _ONE_MOVE_SECONDS
+        goes_on = goes_on and _is_shift(before, after) and _is_shift(*self._done[-1])
         self._moved = now
         self._undone.clear()
         if goes_on:
@@ -45,19 +56,14 @@ class ThresholdMoves:
         self._undone.clear()
 
     def undo(self) -> Rows:
-        """Put the threshold where it was before the last move; no row is changed."""
+        """Put the thresholds where they were before the last move; no row is changed."""
         return self._take(self._done, self._undone, 0)
 
     def redo(self) -> Rows:
-        """Move the threshold again."""
+        """Move the thresholds again."""
         return self._take(self._undone, self._done, 1)
 
-    def _take(
-        self,
-        source: list[tuple[float | None, float | None]],
-        target: list[tuple[float | None, float | None]],
-        end: int,
-    ) -> Rows:
+    def _take(self, source: list[_Move], target: list[_Move], end: int) -> Rows:
         self._moved = float("-inf")
         if source:
             move = source.pop()
@@ -67,7 +73,7 @@ class ThresholdMoves:
 
 
 class KeptThreshold(QObject):
-    """Remembers one number beside the scores that it was chosen for.
+    """Remembers thresholds beside the scores that it was chosen for.
 
     A run that was trained further scores anew, so a threshold for its former scores is forgotten.
     """
@@ -77,28 +83,30 @@ class KeptThreshold(QObject):
         self._workspace = workspace
         self._name = ""
         self._mark = ""
-        self._value: float | None = None
+        self._value: Thresholds | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_CALM_MS)
         self._timer.timeout.connect(self.write)
 
-    def find(self, run: str, folder_key: str, scores: NDArray[np.float32]) -> float | None:
+    def find(self, run: str, folder_key: str, scores: NDArray[np.float32]) -> Thresholds | None:
         """Return what was chosen for these scores (N,), if anything was, and keep for them now."""
         self.write()
         self._name = f"threshold/{run}/{folder_key}"
         digest = hashlib.blake2b(np.ascontiguousarray(scores).tobytes(), digest_size=16)
         self._mark = digest.hexdigest()
         kept = self._workspace.setting(self._name, {})
-        return float(kept["value"]) if kept.get("scores") == self._mark else None
+        if kept.get("scores") != self._mark:
+            return None
+        return Thresholds(kept["value"], kept.get("review"))
 
     def forget(self) -> None:
         """Keep nothing until there are scores again."""
         self.write()
         self._name = ""
 
-    def keep(self, value: float) -> None:
-        """Remember a threshold; it is written once it stays."""
+    def keep(self, value: Thresholds) -> None:
+        """Remember thresholds; they are written once they stay."""
         if self._name:
             self._value = value
             self._timer.start()
@@ -107,5 +115,6 @@ class KeptThreshold(QObject):
         """Write what is not written yet."""
         self._timer.stop()
         if self._value is not None:
-            self._workspace.set_setting(self._name, {"value": self._value, "scores": self._mark})
+            kept = {"value": self._value.fail, "review": self._value.review, "scores": self._mark}
+            self._workspace.set_setting(self._name, kept)
             self._value = None

@@ -64,6 +64,35 @@ class TestScore:
 
         assert all(path.startswith("test/") for path, _, _ in _rows(out / "s.csv")[1:])
 
+    def test_two_thresholds_tell_the_zone_of_every_image(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        cuts = ("--threshold", 0.05, "--review", 0.0)
+        words = (*cuts, "--out", out / "s.csv", *THREADS)
+        loupe("score", trained_run.path, mvtec_folder, *words)
+        measured = loupe("evaluate", trained_run.path, mvtec_folder, *cuts, "--json", *THREADS)
+
+        header, *rows = _rows(out / "s.csv")
+        assert header == ["path", "label", "score", "zone"]
+        for _, _, score, zone in rows:
+            assert zone == ("fail" if float(score) >= 0.05 else "review")
+        zones = json.loads(measured.out)["zones"]
+        tests = [(label, zone) for path, label, _, zone in rows if path.startswith("test/")]
+        for name in ("fail", "review"):
+            inside = [label for label, zone in tests if zone == name]
+            normal = inside.count("good")
+            counts = {"images": len(inside), "anomalous": len(inside) - normal, "normal": normal}
+            assert zones[name] == counts
+
+    def test_a_review_zone_needs_a_threshold(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        words = ("--review", 1.0, "--out", out / "s.csv", *THREADS)
+        assert (
+            "--review needs --threshold"
+            in loupe("score", trained_run.path, mvtec_folder, *words).told()
+        )
+
     def test_an_unknown_split_is_one_sentence(
         self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
     ) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from desktop_app.core import charts, reports, scoring
 from desktop_app.core.reports import Gallery, Picture, RunSummary, write_report
+from desktop_app.core.zones import Thresholds, zone_counts
 from desktop_app.sdk.errors import InvalidInput
 
 SUMMARY = RunSummary(
@@ -111,10 +112,23 @@ def test_a_report_says_what_was_measured(tmp_path: Path) -> None:
 def test_the_confusion_is_that_of_the_threshold_asked_for(tmp_path: Path) -> None:
     scores, labels = labelled_scores()
     counts = scoring.confusion(scores, [label != "good" for label in labels], 1.25)
-    text = " ".join(written(tmp_path, threshold=1.25).text.split())
+    text = " ".join(written(tmp_path, thresholds=Thresholds(1.25)).text.split())
     assert "threshold 1.25" in text
     assert f"{counts.tp} found {counts.fn} missed" in text
     assert f"{counts.fp} false alarms {counts.tn} rightly passed" in text
+
+
+def test_a_review_zone_is_counted_and_marked(tmp_path: Path) -> None:
+    scores, labels = labelled_scores()
+    thresholds = Thresholds(1.25, 0.5)
+    shown = written(tmp_path, thresholds=thresholds, galleries=[Gallery("Worst", [picture()])])
+    text = " ".join(shown.text.split())
+    assert "review from 0.5" in text
+    assert "fail from 1.25" in text
+    anomalous = np.array([label != "good" for label in labels])
+    count = zone_counts(scoring.ThresholdTable.build(scores, anomalous), thresholds)["review"]
+    total = int(anomalous.sum())
+    assert f"{count.anomalous} {100 * count.anomalous / total:.1f} %" in text
 
 
 def test_a_report_holds_settings_versions_and_the_command(tmp_path: Path) -> None:
@@ -199,7 +213,7 @@ def test_a_histogram_counts_every_image_whatever_the_scores(spread: str) -> None
     }[spread]
     half = len(scores) // 2
     kinds = [("normal", scores[:half]), ("anomalous", scores[half:])]
-    svg = charts.histogram(kinds, threshold=float(np.median(scores)), name="scores")
+    svg = charts.histogram(kinds, {"threshold": float(np.median(scores))}, name="scores")
     assert "nan" not in svg
     assert "inf" not in svg
     heights = bar_heights(svg, "normal"), bar_heights(svg, "anomalous")
@@ -208,7 +222,7 @@ def test_a_histogram_counts_every_image_whatever_the_scores(spread: str) -> None
 
 
 def test_a_threshold_beyond_all_scores_is_still_in_the_picture() -> None:
-    svg = charts.histogram([("normal", np.array([1.0, 2.0]))], threshold=9.0, name="scores")
+    svg = charts.histogram([("normal", np.array([1.0, 2.0]))], {"threshold": 9.0}, name="scores")
     line = re.search(r'class="threshold" x1="([\d.]+)"', svg)
     assert line is not None
     assert 52 < float(line.group(1)) <= 720

@@ -1,6 +1,7 @@
 """What leaves the window as files."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from desktop_app.core.zones import Thresholds
 from desktop_app.gui.exports import Snapshot, copy_images, snapshot, write_list, write_table
 from desktop_app.sdk.errors import InvalidInput
 from tests.gui.fakes_session import StillSession, result_for
@@ -42,10 +44,20 @@ def test_the_table_holds_full_scores_and_verdicts(shot: Snapshot, tmp_path: Path
     assert rows[0]["percentile"] == "0.00"
 
 
+def test_the_table_tells_zones_and_can_be_json(shot: Snapshot, tmp_path: Path) -> None:
+    zoned = replace(shot, thresholds=Thresholds(2.0, 1.0))
+    list(write_table(zoned, tmp_path / "scores.json"))
+    rows = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert [row["zone"] for row in rows] == ["pass", "review", "fail"]
+    assert [row["flagged"] for row in rows] == ["no", "no", "yes"]
+    list(write_table(replace(zoned, rows=shot.rows[:0]), tmp_path / "none.json"))
+    assert json.loads((tmp_path / "none.json").read_text(encoding="utf-8")) == []
+
+
 def test_images_without_a_score_have_empty_cells(shot: Snapshot, tmp_path: Path) -> None:
     scores = np.full(len(shot.table), np.nan, np.float32)
     unscored = Snapshot(
-        shot.root, shot.table, shot.rows, shot.verdicts, scores, shot.shares, shot.threshold
+        shot.root, shot.table, shot.rows, shot.verdicts, scores, shot.shares, shot.thresholds
     )
     list(write_table(unscored, tmp_path / "scores.csv"))
     with (tmp_path / "scores.csv").open(encoding="utf-8-sig", newline="") as file:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from desktop_app.core.zones import Thresholds
 from tests.gui.fakes_session import StillSession, result_for, synthetic_table
 
 
@@ -103,3 +104,31 @@ def test_moves_for_other_scores_cannot_be_taken_back(session: StillSession) -> N
     session.undo()
     assert (session.threshold, session.verdicts[4]) == (before, 0)
     assert not session.can_undo
+
+
+def test_a_review_zone_is_kept_and_can_be_taken_back(
+    session: StillSession, tmp_path: Path, image_folder: Path
+) -> None:
+    result = result_for(session)
+    session.set_threshold(20.0)
+    session.set_review(12.0)
+    session.undo()
+    assert (session.threshold, session.review) == (20.0, None)
+    session.redo()
+    session.close()
+    again = StillSession(tmp_path)
+    again.put_folder(image_folder, synthetic_table(40))
+    again.put_result(result)
+    assert (again.threshold, again.review) == (20.0, 12.0)
+    again.close()
+
+
+def test_moving_within_zones_is_one_move_and_removing_them_another(session: StillSession) -> None:
+    session.set_thresholds(Thresholds(20.0, 10.0))
+    for value in (11.0, 12.0, 13.0):
+        session.set_review(value)
+    session.set_review(None)
+    session.undo()
+    assert session.review == 13.0
+    session.undo()
+    assert session.review == 10.0

@@ -13,13 +13,15 @@ from desktop_app.core.scoring import (
     quantile_threshold,
     tail_thresholds,
 )
+from desktop_app.core.zones import Thresholds
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.inspector.judging import Judgement
 from desktop_app.gui.scorescale import Reference
 from desktop_app.sdk.errors import InvalidInput
 
 _FEWEST = 5
-_QUANTILES = (0.95, 0.99)
+_QUANTILES = (0.95, 0.99, 0.995)
+_REVIEW_QUANTILE, _FAIL_QUANTILE = 0.95, 0.995
 _ALARM_RATES = (0.05, 0.01)
 _DEVIATIONS = (3.0, 5.0)
 TAIL_RATES = (0.01, 0.001, 0.0001)
@@ -67,6 +69,26 @@ def rules_by_usual(reference: Reference) -> Rules:
         for setting in values
     ]
     return Rules(_rests_on(reference), found)
+
+
+def review_quantiles(reference: Reference) -> Thresholds | None:
+    """Return thresholds by what usual images score; None for too few images.
+
+    The share _REVIEW_QUANTILE of them pass, the share _FAIL_QUANTILE does not fail.
+    """
+    if len(reference) < _FEWEST:
+        return None
+    fail = quantile_threshold(reference.scores, _FAIL_QUANTILE)
+    return Thresholds(fail, min(fail, quantile_threshold(reference.scores, _REVIEW_QUANTILE)))
+
+
+def rule_of_both() -> str:
+    """Return the name of the rule that sets both thresholds."""
+    return tr(
+        "Review from the {low} % quantile, fail from the {high} % quantile",
+        low=f"{100 * _REVIEW_QUANTILE:g}",
+        high=f"{100 * _FAIL_QUANTILE:g}",
+    )
 
 
 def tail_of(scores: NDArray[np.float64]) -> list[float] | None:

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QLabel, QMenu, QWidget, QWidgetAction
 from desktop_app.gui.inspector.automatic import (
     Proposal,
     Rules,
+    review_quantiles,
+    rule_of_both,
     rules_by_tail,
     rules_by_truth,
     rules_by_usual,
@@ -25,6 +27,8 @@ class AutomaticMenu(QMenu):
     """Offers thresholds by rule; the tail of the scores is fitted in the background."""
 
     chosen = Signal(float)
+    both_chosen = Signal(object)
+    """Carries Thresholds with a review zone."""
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class AutomaticMenu(QMenu):
         self._add(rules_by_usual(reference))
         tail = self._tail if fitted else None
         self._tail_actions = self._add(rules_by_tail(reference, tail, pending=not fitted))
+        self._add_both(reference)
         if not fitted:
             self._session.background.run("tail", lambda: tail_of(reference.scores), self._take_tail)
 
@@ -67,6 +72,14 @@ class AutomaticMenu(QMenu):
         title.setEnabled(False)
         self.addAction(title)
         return [self._entry(proposal, self.addAction("")) for proposal in rules.proposals]
+
+    def _add_both(self, reference: Reference) -> None:
+        """Offer a rule that sets the threshold and the review zone."""
+        found = review_quantiles(reference)
+        if found is not None:
+            self.addSeparator()
+            action = self.addAction(f"{rule_of_both()}\t{found.review:.4g}, {found.fail:.4g}")
+            action.triggered.connect(lambda _on=False: self.both_chosen.emit(found))
 
     def _entry(self, proposal: Proposal, action: QAction) -> QAction:
         value = proposal.value

@@ -1,4 +1,4 @@
-"""How the scores are spread, by label, with the threshold that can be dragged."""
+"""How the scores are spread, by label, with the thresholds that can be dragged."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,16 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
+from desktop_app.core.zones import NAMES, Thresholds, Zone
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.plotmenu import own_menu
 from desktop_app.gui.theme import TYPE, Theme, follow_theme, number_font
+from desktop_app.gui.zones import ZONE_TONES, zone_name
 
 BINS = 64
+
+_LABEL_PLACE = 0.78  # of the value beside a line: below the names of the zones
+_TINT = 26  # opacity of a zone behind the bars, of 255
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,12 @@ def binned(
 
 
 class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
-    """Stacked bars of scores; drag the line to move the threshold, drag elsewhere for a range."""
+    """Stacked bars of scores; drag a line to move a threshold, drag elsewhere for a range."""
 
     threshold_moved = Signal(float)
     """The analyst moved the threshold here."""
+    review_moved = Signal(float)
+    """The analyst moved the beginning of the review zone here."""
     range_chosen = Signal(float, float)
     """The analyst dragged over these scores."""
     range_cleared = Signal()
@@ -64,7 +71,7 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self._colours: list[str] = []
         self._items: list[Any] = []
         self._logarithmic = False
-        self._told = float("nan")
+        self._thresholds: Thresholds | None = None
         self.setAccessibleName(tr("Histogram of the scores"))
         own_menu(self)
         self.setMouseEnabled(x=True, y=False)
@@ -73,19 +80,23 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self.plotItem.setContentsMargins(0, 6, 6, 0)
         self.setLabel("bottom", tr("Score"))
         self.plotItem.getAxis("left").setWidth(38)
-        self._flagged = pg.LinearRegionItem(movable=False)
-        self._flagged.setZValue(-10)
+        self._regions = {zone: _shade() for zone in NAMES}
+        self._names = {zone: pg.TextItem(anchor=(0.5, 0)) for zone in NAMES}
         self._range = pg.LinearRegionItem(movable=False)
         self._range.setZValue(5)
         self._range.hide()
-        self._line = pg.InfiniteLine(movable=True, angle=90, label="{value:.4g}")
-        self._line.setZValue(20)
-        self._line.label.setPosition(0.9)
+        self._line, self._review = _threshold_line(), _threshold_line()
         self._line.sigPositionChanged.connect(self._tell_threshold)
-        for item in (self._flagged, self._range, self._line):
+        self._review.sigPositionChanged.connect(self._tell_review)
+        for item in (*self._regions.values(), self._range, self._review, self._line):
             self.addItem(item, ignoreBounds=True)
+        for text in self._names.values():
+            text.setZValue(10)
+            text.hide()
+            self.addItem(text, ignoreBounds=True)
         self._line.hide()
-        self._flagged.hide()
+        self._review.hide()
+        self._box.sigRangeChanged.connect(lambda *_: self._place_names())
         follow_theme(self._themed)
 
     def set_bars(self, bars: Bars, colours: list[str]) -> None:
@@ -100,16 +111,24 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         """Return where the line is."""
         return float(self._line.value())
 
-    def set_threshold(self, value: float | None) -> None:
-        """Put the line somewhere without telling anybody, or take it away."""
-        self._line.setVisible(value is not None)
-        self._flagged.setVisible(value is not None)
-        if value is None:
-            return
-        self._told = value  # the label of the line follows its signal, so it must not be blocked
-        self._line.setValue(value)
-        top = float(self._bars.edges[-1]) if self._bars is not None else value
-        self._flagged.setRegion((value, max(value, top) + 10 * abs(top) + 1))  # beyond the edge
+    def set_thresholds(self, thresholds: Thresholds | None) -> None:
+        """Put the lines somewhere without telling anybody, or take them away.
+
+        A line that is dragged stops at the other one.
+        """
+        self._thresholds = thresholds
+        fail = None if thresholds is None else thresholds.fail
+        review = None if thresholds is None else thresholds.review
+        for line, value in ((self._line, fail), (self._review, review)):
+            line.setVisible(value is not None)
+            line.setBounds((None, None))
+            if value is not None:  # the label of a line follows its signal: it is not blocked
+                line.setValue(value)
+        if review is not None:
+            self._line.setBounds((review, None))
+            self._review.setBounds((None, fail))
+        self._shade_zones()
+        self._place_names()
 
     def set_logarithmic(self, logarithmic: bool) -> None:
         """Show counts on a logarithmic scale: few anomalies are seen beside many normals."""
@@ -134,13 +153,17 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self.setYRange(0, max(1e-9, float(heights.max(initial=0))) * 1.08, padding=0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move the threshold with the arrows, by a bin or with Shift by a tenth of one."""
+        """Move the threshold with the arrows, by a bin or with Shift by a tenth of one.
+
+        With Ctrl they move the beginning of the review zone.
+        """
         steps = {Qt.Key.Key_Left: -1.0, Qt.Key.Key_Right: 1.0}
-        key = Qt.Key(event.key())
-        if key in steps and self._line.isVisible() and self._bars is not None:
-            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        key, held = Qt.Key(event.key()), event.modifiers()
+        line = self._review if held & Qt.KeyboardModifier.ControlModifier else self._line
+        if key in steps and line.isVisible() and self._bars is not None:
+            fine = bool(held & Qt.KeyboardModifier.ShiftModifier)
             width = float(self._bars.edges[1] - self._bars.edges[0])
-            self._line.setValue(self.threshold() + steps[key] * width * (0.1 if fine else 1))
+            line.setValue(float(line.value()) + steps[key] * width * (0.1 if fine else 1))
         elif key == Qt.Key.Key_Escape:
             self.range_cleared.emit()
         else:
@@ -155,9 +178,47 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         return QSize(180, 110)
 
     def _tell_threshold(self) -> None:
-        if self.threshold() != self._told:
-            self._told = self.threshold()
-            self.threshold_moved.emit(self._told)
+        value = self.threshold()
+        if self._thresholds is not None and value != self._thresholds.fail:
+            self.threshold_moved.emit(value)
+
+    def _tell_review(self) -> None:
+        value = float(self._review.value())
+        if self._thresholds is not None and value != self._thresholds.review:
+            self.review_moved.emit(value)
+
+    def _spans(self) -> dict[Zone, tuple[float, float]]:
+        """Return where each zone lies on the axis; the outer ones end far beyond the bars."""
+        found = self._thresholds
+        if found is None:
+            return {}
+        ends = (found.fail, found.fail) if self._bars is None else self._bars.edges[[0, -1]]
+        low, high = min(float(ends[0]), found.fail), max(float(ends[1]), found.fail)
+        beyond = 10 * (high - low) + abs(high) + 1
+        spans: dict[Zone, tuple[float, float]] = {"fail": (found.fail, high + beyond)}
+        if found.review is not None:
+            spans["review"] = (found.review, found.fail)
+            spans["pass"] = (min(low, found.review) - beyond, found.review)
+        return spans
+
+    def _shade_zones(self) -> None:
+        spans = self._spans()
+        for zone, region in self._regions.items():
+            region.setVisible(zone in spans)
+            if zone in spans:
+                region.setRegion(spans[zone])
+
+    def _place_names(self) -> None:
+        """Write the names of the zones in their middle, where there is room for them."""
+        spans = self._spans()
+        (left, right), (_bottom, top) = self._box.viewRange()
+        pixel = (right - left) / max(1.0, self._box.width())
+        for zone, text in self._names.items():
+            low, high = spans.get(zone, (0.0, 0.0))
+            low, high = max(low, left), min(high, right)
+            has_room = high - low > (text.boundingRect().width() + 4) * pixel
+            text.setVisible(len(spans) == len(NAMES) and has_room)
+            text.setPos((low + high) / 2, top)
 
     def _heights(self, counts: NDArray[Any]) -> NDArray[np.float64]:
         return np.log10(1 + counts) if self._logarithmic else counts.astype(np.float64)
@@ -206,22 +267,41 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
             axis.setStyle(tickFont=number_font(TYPE.caption))
             axis.label.setFont(number_font(TYPE.caption))
             axis.label.setDefaultTextColor(theme.colour("text_secondary"))
-        ground = theme.colour("bad")
-        ground.setAlpha(22)
-        self._flagged.setBrush(ground)
+        for zone, tone in ZONE_TONES.items():
+            ground = theme.colour(tone)
+            ground.setAlpha(_TINT)
+            self._regions[zone].setBrush(ground)
+            self._names[zone].setText(zone_name(zone), theme.colour(tone))
+            self._names[zone].setFont(number_font(TYPE.caption))
         chosen = theme.colour("accent")
         chosen.setAlpha(60)
         self._range.setBrush(chosen)
-        for region, edge in ((self._flagged, None), (self._range, theme.colour("accent"))):
-            for line in region.lines:
-                line.setPen(pg.mkPen(edge) if edge is not None else pg.mkPen(None))
-        self._line.setPen(pg.mkPen(theme.colours.text, width=2))
-        self._line.setHoverPen(pg.mkPen(theme.colours.accent, width=3))
-        self._line.label.setColor(theme.colours.text)
-        fill = theme.colour("raised")
-        self._line.label.fill = pg.mkBrush(fill)
-        self._line.label.border = pg.mkPen(theme.colours.border)
-        self._line.label.update()
+        for line in self._range.lines:
+            line.setPen(pg.mkPen(theme.colour("accent")))
+        for line, tone in ((self._line, "text"), (self._review, "warning")):
+            line.setPen(pg.mkPen(theme.colour(tone), width=2))
+            line.setHoverPen(pg.mkPen(theme.colours.accent, width=3))
+            line.label.setColor(theme.colours.text)
+            line.label.fill = pg.mkBrush(theme.colour("raised"))
+            line.label.border = pg.mkPen(theme.colours.border)
+            line.label.update()
+        self._place_names()
+
+
+def _shade() -> Any:
+    """Return the ground of a zone, without edges."""
+    region = pg.LinearRegionItem(movable=False, pen=pg.mkPen(None))
+    region.setZValue(-10)
+    region.hide()
+    return region
+
+
+def _threshold_line() -> Any:
+    """Return a line that can be dragged, with its value beside it."""
+    line = pg.InfiniteLine(movable=True, angle=90, label="{value:.4g}")
+    line.setZValue(20)
+    line.label.setPosition(_LABEL_PLACE)
+    return line
 
 
 class _RangeBox(pg.ViewBox):  # type: ignore[misc]

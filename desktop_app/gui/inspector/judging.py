@@ -6,14 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.core.scoring import ThresholdTable
+from desktop_app.core.zones import NAMES, Thresholds, Zone
 from desktop_app.gui.categories import splits_of
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.session import Session
 
 Mask = NDArray[np.bool_]
 
-OUTCOMES = ("tp", "fn", "fp", "tn")
-"""Found, missed, false alarm, passed."""
+_CELLS: dict[str, tuple[tuple[Zone, ...], bool]] = {
+    "tp": (("fail",), True),
+    "fn": (("review", "pass"), True),
+    "fp": (("fail",), False),
+    "tn": (("review", "pass"), False),
+    **{f"{zone}-anomalous": ((zone,), True) for zone in NAMES},
+    **{f"{zone}-normal": ((zone,), False) for zone in NAMES},
+}
+"""The zones and the truth that each cell of a table of counts stands for."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +45,16 @@ class Judgement:
         """Whether both kinds are there, so that every measure is defined."""
         return bool(self.table.positives and self.table.negatives)
 
-    def outcome(self, scores: NDArray[np.floating], threshold: float, kind: str) -> Mask:
-        """Return (N,), True for the images of one cell of the confusion matrix."""
-        flagged = scores >= threshold
-        cells = {
-            "tp": self.anomalous & flagged,
-            "fn": self.anomalous & ~flagged,
-            "fp": ~self.anomalous & flagged,
-            "tn": ~self.anomalous & ~flagged,
-        }
-        return np.asarray(self.known & cells[kind])
+    def outcome(self, scores: NDArray[np.floating], thresholds: Thresholds, kind: str) -> Mask:
+        """Return (N,), True for the images of one cell of the table of counts.
+
+        `kind` is "tp", "fn", "fp", "tn", or a zone and a truth such as "review-normal".
+        """
+        zones, anomalous = _CELLS[kind]
+        inside = np.zeros(len(scores), np.bool_)
+        for zone in zones:
+            inside |= thresholds.within(scores, zone)
+        return np.asarray(self.known & inside & (self.anomalous == anomalous))
 
 
 def judgements(session: Session) -> list[Judgement]:

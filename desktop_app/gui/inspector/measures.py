@@ -1,4 +1,6 @@
-"""Scores and threshold of the folder: histogram, confusion matrix, ratios, curves."""
+"""Scores and thresholds of the folder: histogram, table of counts, ratios, curves."""
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +15,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_app.core.scoring import Confusion
+from desktop_app.core.scoring import Confusion, quantile_threshold
+from desktop_app.core.zones import NAMES, Thresholds, Zone, zone_counts
 from desktop_app.gui.categories import Categories, categories, labels_of
 from desktop_app.gui.filtering import Criterion, scored_between, shared_filter
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
 from desktop_app.gui.inspector.automaticmenu import AutomaticMenu
-from desktop_app.gui.inspector.counts import ConfusionMatrix, outcome_name
+from desktop_app.gui.inspector.counts import (
+    CountTable,
+    cell_name,
+    judged_zone_counts,
+    outcome_counts,
+    zone_only_counts,
+)
 from desktop_app.gui.inspector.curves import ScoreCurves
 from desktop_app.gui.inspector.histogram import ScoreHistogram, binned
 from desktop_app.gui.inspector.judging import (
@@ -28,6 +37,7 @@ from desktop_app.gui.inspector.judging import (
     judgement_by_verdicts,
     judgements_by_labels,
 )
+from desktop_app.gui.scorescale import reference_of
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, Theme, current_theme, follow_theme, set_role
 from desktop_app.gui.widgets import (
@@ -41,8 +51,11 @@ from desktop_app.gui.widgets import (
     named,
 )
 
-_OWN_CRITERIA = ("score", "flagged", "outcome")
+_OWN_CRITERIA = ("score", "flagged", "zone", "outcome")
 """What is chosen here leaves the bars as they are, so that the threshold can be dragged back."""
+
+_REVIEW_QUANTILE = 0.95
+"""Share of usual images below a review zone that is new."""
 
 _MOST_LABELS = 8
 """More labels than these are counted as normal, anomalous or unknown."""
@@ -61,9 +74,11 @@ class Measures(QWidget):
         self._judgements: list[Judgement] = []
         self._judgement: Judgement | None = None
         self._outcome = ""
+        self._has_review = False
+        self._sorted: NDArray[np.floating] = np.zeros(0)  # finite scores, ascending
         self._drawn: NDArray[np.bool_] | None = None
         self.histogram = ScoreHistogram()
-        self.matrix = ConfusionMatrix()
+        self.matrix = CountTable()
         self.curves = ScoreCurves()
         self.readouts = {
             "precision": Readout(
@@ -74,6 +89,9 @@ class Measures(QWidget):
             "false_positive_rate": Readout(
                 tr("False alarms"), tip=tr("Share of normal images that are flagged")
             ),
+            "escaped": Readout(
+                tr("Escaped"), tip=tr("Share of anomalous images that pass: nobody looks at them")
+            ),
         }
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -81,6 +99,7 @@ class Measures(QWidget):
         row.addLayout(self._left(), 1)
         row.addWidget(self._right())
         self.histogram.threshold_moved.connect(session.set_threshold)
+        self.histogram.review_moved.connect(session.set_review)
         self.histogram.range_chosen.connect(self._choose_range)
         self.histogram.range_cleared.connect(lambda: self._filter.set("score", None))
         self.matrix.chosen.connect(self._choose_outcome)
@@ -105,6 +124,9 @@ class Measures(QWidget):
 
     def show_scores(self) -> None:
         """Take over the scores of another result."""
+        result = self._session.result
+        scores = result.scores if result is not None else None
+        self._sorted = np.zeros(0) if scores is None else np.sort(scores[np.isfinite(scores)])
         self._from_labels = judgements_by_labels(self._session)
         self._offer_judgements()
         self._choose_judgement()
@@ -113,46 +135,101 @@ class Measures(QWidget):
         self.show_threshold()
 
     def show_threshold(self) -> None:
-        """Take over the threshold of the session; nothing here depends on how many images."""
-        threshold = self._session.threshold
-        self.histogram.set_threshold(threshold)
-        self._number.setEnabled(threshold is not None)
-        if threshold is not None:
-            with QSignalBlocker(self._number):
-                self._number.setValue(threshold)
+        """Take over the thresholds of the session; nothing here loops over images."""
+        thresholds = self._session.thresholds
+        self.histogram.set_thresholds(thresholds)
+        self._show_numbers(thresholds)
+        has_review = thresholds is not None and thresholds.review is not None
+        if has_review != self._has_review:
+            self._has_review = has_review
+            self._filter.set("outcome", None)  # its cells are of another table
+            self._show_page()
         confusion = self.confusion()
-        self.matrix.set_confusion(confusion)
         self.curves.set_point(confusion)
         for name, readout in self.readouts.items():
-            value = getattr(confusion, name) if confusion is not None else None
+            value = getattr(confusion, name, None)
             readout.set_value("" if value is None else f"{100 * value:.1f} %")
         self._flagged_text.setText(self._flagged_sentence())
+        self._show_counts(confusion)
+
+    def _show_numbers(self, thresholds: Thresholds | None) -> None:
+        fail = None if thresholds is None else thresholds.fail
+        review = None if thresholds is None else thresholds.review
+        for field, value in ((self._number, fail), (self._review_number, review)):
+            field.setEnabled(value is not None)
+            if value is not None:
+                with QSignalBlocker(field):
+                    field.setValue(value)
+        for widget in self._review_widgets:
+            widget.setVisible(review is not None)
+        self._add_review.setVisible(review is None)
+        self._add_review.setEnabled(fail is not None)
+        self._title.setText(tr("Threshold") if review is None else tr("Fail from"))
+
+    def _show_counts(self, confusion: Confusion | None) -> None:
+        """Count the images of each cell, or of each zone where their truth is not known."""
+        thresholds = self._session.thresholds
+        if thresholds is None:
+            return
+        if self._judgement is None or confusion is None:
+            self.matrix.set_counts(zone_only_counts(self._zone_sizes(thresholds)))
+            return
+        if thresholds.review is None:
+            self.matrix.set_counts(outcome_counts(confusion))
+            return
+        counted = zone_counts(self._judgement.table, thresholds)
+        self.matrix.set_counts(judged_zone_counts(counted))
+        escaped, positives = counted["pass"].anomalous, self._judgement.table.positives
+        share = f"{100 * escaped / positives:.1f} %" if positives else ""
+        self.readouts["escaped"].set_value(share)
+
+    def _zone_sizes(self, thresholds: Thresholds) -> dict[Zone, int]:
+        """Return how many scored images each zone holds, in O(log N)."""
+        review = thresholds.fail if thresholds.review is None else thresholds.review
+        places = np.searchsorted(self._sorted, (review, thresholds.fail))
+        sizes = np.diff(np.concatenate([[0], places, [len(self._sorted)]])).tolist()
+        by_zone = dict(zip(NAMES, sizes, strict=True))
+        return {zone: by_zone[zone] for zone in thresholds.zones}
 
     # building
 
     def _left(self) -> QVBoxLayout:
-        title = QLabel(tr("Threshold"))
-        set_role(title, "heading")
-        self._number: QDoubleSpinBox = NumberField(
-            tr("Threshold"),
-            -1e9,
-            1e9,
-            0,
-            4,
-            tr("Images with this score or a higher one are flagged"),
+        self._title = QLabel(tr("Threshold"))
+        set_role(self._title, "heading")
+        self._number = _number(
+            tr("Threshold"), tr("Images with this score or a higher one are flagged")
         )
-        self._number.setFixedWidth(104)
         self._number.valueChanged.connect(self._session.set_threshold)
-        self._menu = AutomaticMenu(self._session, self.judgement, self)
-        self._menu.chosen.connect(self._session.set_threshold)
-        self.automatic = named(
-            QToolButton(), tr("Automatic threshold"), tr("Let a rule find the threshold")
+        self.automatic = self._rules(
+            tr("Automatic threshold"),
+            tr("Let a rule find the threshold"),
+            self._session.set_threshold,
         )
-        self.automatic.setText(tr("Automatic"))
-        self.automatic.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.automatic.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        set_icon(self.automatic, "target")
-        self.automatic.setMenu(self._menu)
+        review_title = QLabel(tr("Review from"))
+        set_role(review_title, "heading")
+        self._review_number = _number(
+            tr("Beginning of the review zone"),
+            tr("Images with this score or a higher one, below the threshold, need a second look"),
+        )
+        self._review_number.valueChanged.connect(self._session.set_review)
+        self.automatic_review = self._rules(
+            tr("Automatic beginning of the review zone"),
+            tr("Let a rule find where the review zone begins"),
+            self._session.set_review,
+        )
+        remove = named(QToolButton(), tr("Remove the review zone"), tr("Back to one threshold"))
+        set_icon(remove, "x")
+        remove.clicked.connect(lambda: self._session.set_review(None))
+        self._review_widgets = (review_title, self._review_number, self.automatic_review, remove)
+        self._add_review = named(
+            QToolButton(),
+            tr("Add a review zone"),
+            tr("A second threshold: images between both are neither passed nor failed"),
+        )
+        self._add_review.setText(tr("Review zone"))
+        self._add_review.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        set_icon(self._add_review, "plus")
+        self._add_review.clicked.connect(self.add_review_zone)
         self._logarithmic = named(
             QToolButton(), tr("Logarithmic counts"), tr("Show few images beside many")
         )
@@ -163,9 +240,10 @@ class Measures(QWidget):
         set_role(self._flagged_text, "caption")
         bar = QHBoxLayout()
         bar.setSpacing(SPACE.s)
-        bar.addWidget(title)
-        bar.addWidget(self._number)
-        bar.addWidget(self.automatic)
+        for widget in self._review_widgets:
+            bar.addWidget(widget)
+        for widget in (self._title, self._number, self.automatic, self._add_review):
+            bar.addWidget(widget)
         bar.addWidget(self._flagged_text, 1)
         bar.addWidget(self._logarithmic)
         column = QVBoxLayout()
@@ -173,6 +251,29 @@ class Measures(QWidget):
         column.addLayout(bar)
         column.addWidget(self.histogram, 1)
         return column
+
+    def _rules(self, name: str, tip: str, choose: Callable[[float], None]) -> QToolButton:
+        """Return a button with the menu of rules for one of the thresholds."""
+        menu = AutomaticMenu(self._session, self.judgement, self)
+        menu.chosen.connect(choose)
+        menu.both_chosen.connect(self._session.set_thresholds)
+        button = named(QToolButton(), name, tip)
+        button.setText(tr("Automatic"))
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        set_icon(button, "target")
+        button.setMenu(menu)
+        return button
+
+    def add_review_zone(self) -> None:
+        """Begin a review zone where few of the usual images lie, or halfway to the threshold."""
+        thresholds, reference = self._session.thresholds, reference_of(self._session)
+        if thresholds is None or not len(reference):
+            return
+        begin = quantile_threshold(reference.scores, _REVIEW_QUANTILE)
+        if begin >= thresholds.fail:
+            begin = (float(np.median(self._sorted)) + thresholds.fail) / 2
+        self._session.set_review(min(begin, thresholds.fail))
 
     def _right(self) -> QWidget:
         self._pages = Segmented(
@@ -194,18 +295,20 @@ class Measures(QWidget):
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(SPACE.s)
         page.addWidget(self.matrix, 1)
-        page.addWidget(ReadoutRow(list(self.readouts.values())))
-        unknown = QLabel(
+        self._readout_row = ReadoutRow(list(self.readouts.values()), columns=5)
+        page.addWidget(self._readout_row)
+        self._unknown = QLabel(
             tr(
                 "Precision and recall need images that are known to be normal or anomalous: "
                 "labels from folder names, or your own verdicts (N and A on the keyboard)."
             )
         )
-        unknown.setWordWrap(True)
-        unknown.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        set_role(unknown, "secondary")
+        self._unknown.setWordWrap(True)
+        self._unknown.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        set_role(self._unknown, "secondary")
+        page.addWidget(self._unknown)
         self._stack = QStackedWidget()
-        for widget in (counts, self.curves, unknown):
+        for widget in (counts, self.curves):
             self._stack.addWidget(widget)
         self._pages.chosen.connect(lambda _key: self._show_page())
         right = QWidget()
@@ -239,10 +342,14 @@ class Measures(QWidget):
         self.show_threshold()
 
     def _show_page(self) -> None:
-        if self._judgement is None:
-            self._stack.setCurrentIndex(2)
-        else:
-            self._stack.setCurrentIndex(0 if self._pages.choice() == "counts" else 1)
+        known = self._judgement is not None
+        self._pages.setVisible(known)
+        self._readout_row.setVisible(known)
+        self._unknown.setVisible(not known)
+        self.readouts["f1"].setVisible(not self._has_review)
+        self.readouts["escaped"].setVisible(self._has_review)
+        is_counts = not known or self._pages.choice() == "counts"
+        self._stack.setCurrentIndex(0 if is_counts else 1)
 
     def _show_verdicts(self) -> None:
         """Measure anew where the verdicts are what is measured against."""
@@ -280,19 +387,23 @@ class Measures(QWidget):
             colours = [theme.category(0)]
         self.histogram.set_bars(bars, colours)
         decimals = _decimals(limits)
-        if decimals != self._number.decimals():
-            with QSignalBlocker(self._number):
-                self._number.setDecimals(decimals)
-                self._number.setSingleStep(10.0 ** -(decimals - 1))
+        for field in (self._number, self._review_number):
+            if decimals != field.decimals():
+                with QSignalBlocker(field):
+                    field.setDecimals(decimals)
+                    field.setSingleStep(10.0 ** -(decimals - 1))
         self._flagged_text.setText(self._flagged_sentence())
 
     def _flagged_sentence(self) -> str:
-        result, threshold = self._session.result, self._session.threshold
-        if result is None or result.scores is None or threshold is None:
+        thresholds = self._session.thresholds
+        if thresholds is None or not len(self._sorted):
             return ""
-        flagged = int(np.count_nonzero(result.scores >= threshold))
-        total = int(np.count_nonzero(np.isfinite(result.scores)))
-        return tr("flags {n} of {total}", n=f"{flagged:,}", total=f"{total:,}")
+        sizes = {zone: f"{size:,}" for zone, size in self._zone_sizes(thresholds).items()}
+        total = f"{len(self._sorted):,}"
+        if thresholds.review is None:
+            return tr("flags {n} of {total}", n=sizes["fail"], total=total)
+        text = tr("{fail} fail, {review} for review, of {total}")
+        return text.format(fail=sizes["fail"], review=sizes["review"], total=total)
 
     def _choose_range(self, low: float, high: float) -> None:
         """Show and select the images with these scores."""
@@ -312,8 +423,6 @@ class Measures(QWidget):
 
     def _choose_outcome(self, kind: str) -> None:
         """Show the images of one cell alone, or all again."""
-        if self._judgement is None:
-            return
         self._outcome = "" if kind == self._outcome else kind
         self.matrix.mark(self._outcome)
         criterion = self._outcome_criterion(self._outcome) if self._outcome else None
@@ -321,18 +430,27 @@ class Measures(QWidget):
 
     def _outcome_criterion(self, kind: str) -> Criterion:
         def mask(session: Session) -> NDArray[np.bool_] | None:
-            judgement, threshold = self._judgement, session.threshold
+            judgement, thresholds = self._judgement, session.thresholds
             scores = session.result.scores if session.result is not None else None
-            if judgement is None or threshold is None or scores is None:
+            if thresholds is None or scores is None:
                 return None
-            return judgement.outcome(scores, threshold, kind)
+            if kind in NAMES:
+                return thresholds.within(scores, kind)
+            return None if judgement is None else judgement.outcome(scores, thresholds, kind)
 
         depends_on = frozenset({"result", "threshold", "verdicts"})
-        return Criterion(outcome_name(kind), mask, depends_on=depends_on)
+        return Criterion(cell_name(kind), mask, depends_on=depends_on)
 
     def _recolour(self, _theme: Theme) -> None:
         self._drawn = None
         self._show_bars()
+
+
+def _number(name: str, tip: str) -> QDoubleSpinBox:
+    """Return a field for a score."""
+    field = NumberField(name, -1e9, 1e9, 0, 4, tip)
+    field.setFixedWidth(104)
+    return field
 
 
 def _decimals(limits: tuple[float, float] | None) -> int:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.gui.filterbar import FilterBar
-from desktop_app.gui.filtering import among, flagged, shared_filter
+from desktop_app.gui.filtering import among, flagged, in_zone, shared_filter
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
 from desktop_app.gui.imagemenu import ImageActions
@@ -25,6 +25,7 @@ from desktop_app.gui.inspector.measures import Measures
 from desktop_app.gui.inspector.rooms import Rooms
 from desktop_app.gui.inspector.triage import TriageBar
 from desktop_app.gui.inspector.viewer import Viewer
+from desktop_app.gui.inspector.zonebar import ZoneBar
 from desktop_app.gui.jobs import Job
 from desktop_app.gui.library.linked import LinkedGallery
 from desktop_app.gui.methods import can, method_title
@@ -64,6 +65,7 @@ class InspectorPanel(QWidget):
         self.viewer = Viewer(session)
         self.viewer.set_sources(self.ranking.thumbnail, self._next_rows)
         self.triage = TriageBar(session)
+        self.zones = ZoneBar(session)
         self.measures = Measures(session)
         self.actions_ = ImageActions(session, self, self.place_wanted.emit, "inspector")
         self.ranking.menu_requested.connect(self.actions_.show_menu)
@@ -87,6 +89,7 @@ class InspectorPanel(QWidget):
         session.current_changed.connect(self._show_progress)
         session.filter_changed.connect(self._show_progress)
         session.verdicts_changed.connect(self._show_progress)
+        session.threshold_changed.connect(self._show_review)
         self._filter.changed.connect(self._show_choice)
         self._show_state()
 
@@ -168,7 +171,11 @@ class InspectorPanel(QWidget):
             [
                 Segment("all", tr("All")),
                 Segment("flagged", tr("Flagged"), tip=tr("At or above the threshold")),
-                Segment("open", tr("To judge"), tip=tr("Without a verdict")),
+                Segment(
+                    "open",
+                    tr("To judge"),
+                    tip=tr("Without a verdict; those of the review zone come first"),
+                ),
             ],
         )
         self._shown.chosen.connect(self._choose_shown)
@@ -203,7 +210,8 @@ class InspectorPanel(QWidget):
         column.setSpacing(SPACE.xs)
         column.addLayout(row)
         column.addLayout(progress)
-        column.addWidget(FilterBar(self._session, without=("flagged",)))
+        column.addWidget(self.zones)
+        column.addWidget(FilterBar(self._session, without=("flagged", "zone")))
         return column
 
     def _fill_exports(self) -> None:
@@ -292,11 +300,23 @@ class InspectorPanel(QWidget):
         if len(self._session.verdicts) == 0 or not self._has_scores():
             return
         self.triage.set_place(self._place() + 1, len(order))
-        judged = int(np.count_nonzero(self._session.verdicts[order]))
-        text = tr("judged {n} of {total}", n=f"{judged:,}", total=f"{len(order):,}")
-        self._progress_text.setText(text)
-        self._progress.setRange(0, max(1, len(order)))
+        judged, total = self._judged()
+        self._progress_text.setText(
+            tr("judged {n} of {total}", n=f"{judged:,}", total=f"{total:,}")
+        )
+        self._progress.setRange(0, max(1, total))
         self._progress.setValue(judged)
+
+    def _judged(self) -> tuple[int, int]:
+        """Return how many images have a verdict, and of how many that would be all.
+
+        Those that a verdict takes out of the ranking count too.
+        """
+        result = self._session.result
+        shown = self._filter.mask(without=("verdict",))
+        if result is not None and result.scores is not None:
+            shown = shown & np.isfinite(result.scores)
+        return int(np.count_nonzero(shown & (self._session.verdicts > 0))), int(shown.sum())
 
     # the ranking
 
@@ -304,10 +324,26 @@ class InspectorPanel(QWidget):
         self._filter.set("flagged", flagged() if key == "flagged" else None)
         unjudged = among("verdict", frozenset({""}))
         before = self._filter.criterion("verdict")
+        self.ranking.set_review_first(key == "open")
         if key == "open":
             self._filter.set("verdict", unjudged)
+            self._show_unjudged()
         elif before is not None and before.keys == unjudged.keys:
             self._filter.set("verdict", None)
+
+    def _show_unjudged(self) -> None:
+        """Begin with the first image to judge where another one is in sight."""
+        order = self.ranking.order()
+        if self._place() < 0 and len(order):
+            self._go_to(int(order[0]))
+
+    def _show_review(self) -> None:
+        """Offer the zones in the place of what is flagged while there is one for review."""
+        has_review = self._session.review is not None
+        self._shown.button("flagged").setVisible(not has_review)
+        if has_review and self._shown.choice() == "flagged":
+            self._shown.choose("all")
+            self._filter.set("zone", in_zone("fail"))
 
     def _show_choice(self) -> None:
         """Follow conditions that were taken away elsewhere."""
@@ -346,13 +382,30 @@ class _Ranking(LinkedGallery):
     """Scored images, the most unusual first."""
 
     def __init__(self, session: Session) -> None:
+        self._review_first = False
         super().__init__(session, sort="score", descending=True)
         self.set_tile_size(_TILE)
         self.setAccessibleName(tr("Images ranked by their score"))
+        session.threshold_changed.connect(self._show_zones)
+
+    def set_review_first(self, on: bool) -> None:
+        """Put images for review before those that fail or pass, which need no second look."""
+        if on != self._review_first:
+            self._review_first = on
+            self._show_zones()
 
     def wanted_order(self) -> NDArray[np.int64]:
         """Return the scored rows that are visible, the most unusual first."""
         order, result = super().wanted_order(), self._session.result
         if result is None or result.scores is None:
             return order
-        return order[np.isfinite(result.scores[order])]
+        order = order[np.isfinite(result.scores[order])]
+        thresholds = self._session.thresholds
+        if thresholds is None or thresholds.review is None or not self._review_first:
+            return order
+        inside = thresholds.within(result.scores[order], "review")
+        return np.concatenate([order[inside], order[~inside]])
+
+    def _show_zones(self) -> None:
+        if self._review_first:
+            self.show_order()

@@ -73,7 +73,7 @@ def test_false_alarms_stand_with_the_interval_of_their_true_rate() -> None:
 def test_higher_demands_give_higher_thresholds() -> None:
     values = [one.value for one in rules_by_usual(Reference(NORMAL, "images")).proposals]
     tail = rules_by_tail(Reference(NORMAL, ""), tail_of(NORMAL), pending=False).proposals
-    for low, high in (values[0:2], values[2:4], values[4:6]):
+    for low, high in (values[0:2], values[1:3], values[3:5], values[5:7]):
         assert low < high
     assert [one.value for one in tail] == sorted(one.value for one in tail)
     assert tail[0].value == pytest.approx(tail_thresholds(NORMAL, TAIL_RATES)[0])

@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from desktop_app.core.zones import Thresholds
 from desktop_app.gui.inspector.histogram import ScoreHistogram, binned
 
 
@@ -16,7 +17,7 @@ def histogram(qtbot: QtBot) -> ScoreHistogram:
     histogram.show()
     bars = binned(np.arange(64.0), np.zeros(64, np.int64), 1)
     histogram.set_bars(bars, ["#808080"])
-    histogram.set_threshold(32.0)
+    histogram.set_thresholds(Thresholds(32.0))
     return histogram
 
 
@@ -39,7 +40,7 @@ def test_no_scores_make_no_bars() -> None:
 
 def test_a_threshold_that_is_set_is_not_told_back(qtbot: QtBot, histogram: ScoreHistogram) -> None:
     with qtbot.assertNotEmitted(histogram.threshold_moved):
-        histogram.set_threshold(40.0)
+        histogram.set_thresholds(Thresholds(40.0))
     assert histogram.threshold() == 40.0
 
 
@@ -57,5 +58,47 @@ def test_counts_can_be_shown_logarithmically(histogram: ScoreHistogram) -> None:
 
 
 def test_a_histogram_without_a_threshold_can_be_shown(histogram: ScoreHistogram) -> None:
-    histogram.set_threshold(None)
+    histogram.set_thresholds(None)
     assert not histogram.grab().isNull()
+
+
+def test_a_dragged_line_stops_at_the_other_one(qtbot: QtBot, histogram: ScoreHistogram) -> None:
+    histogram.set_thresholds(Thresholds(32.0, 20.0))
+    with qtbot.waitSignal(histogram.threshold_moved) as moved:
+        histogram._line.setValue(5.0)
+    assert moved.args[0] == 20.0
+    histogram.set_thresholds(Thresholds(32.0, 20.0))
+    with qtbot.waitSignal(histogram.review_moved) as moved:
+        histogram._review.setValue(50.0)
+    assert moved.args[0] == 32.0
+
+
+def test_thresholds_that_are_set_cross_nothing_and_tell_nobody(
+    qtbot: QtBot, histogram: ScoreHistogram
+) -> None:
+    with (
+        qtbot.assertNotEmitted(histogram.threshold_moved),
+        qtbot.assertNotEmitted(histogram.review_moved),
+    ):
+        histogram.set_thresholds(Thresholds(10.0, 5.0))
+        histogram.set_thresholds(Thresholds(60.0, 50.0))
+        histogram.set_thresholds(Thresholds(4.0, 2.0))
+    assert (histogram.threshold(), histogram._review.value()) == (4.0, 2.0)
+
+
+def test_control_and_the_arrows_move_the_beginning_of_the_review_zone(
+    qtbot: QtBot, histogram: ScoreHistogram
+) -> None:
+    histogram.set_thresholds(Thresholds(32.0, 20.0))
+    with qtbot.waitSignal(histogram.review_moved) as moved:
+        qtbot.keyClick(histogram, Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier)
+    assert moved.args[0] == pytest.approx(20.0 - 63 / 64)
+
+
+def test_zones_are_named_where_there_is_room(histogram: ScoreHistogram) -> None:
+    histogram.set_thresholds(Thresholds(50.0, 20.0))
+    assert all(text.isVisible() for text in histogram._names.values())
+    histogram.set_thresholds(Thresholds(20.1, 20.0))
+    assert not histogram._names["review"].isVisible()
+    histogram.set_thresholds(Thresholds(20.0))
+    assert not any(text.isVisible() for text in histogram._names.values())

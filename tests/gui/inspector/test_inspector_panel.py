@@ -11,6 +11,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
+from desktop_app.core.zones import Thresholds
 from desktop_app.gui.filtering import shared_filter
 from desktop_app.gui.inspector.panel import InspectorPanel
 from tests.gui.fakes_session import StillSession, result_for
@@ -287,3 +288,89 @@ def test_maps_of_usual_images_say_what_is_usual(
     assert f"{maps.usual:.4g}" in panel.viewer._fade.toolTip()
     session.put_result(result_for(session, maps=False))
     assert maps.usual is None
+
+
+def test_a_review_zone_is_added_and_removed(
+    qtbot: QtBot, panel: InspectorPanel, session: StillSession
+) -> None:
+    session.set_threshold(18.0)
+    qtbot.mouseClick(panel.measures._add_review, Qt.MouseButton.LeftButton)
+    assert session.review is not None
+    assert session.review < 18.0
+    assert panel.zones.isVisible()
+    assert not panel.measures._add_review.isVisible()
+    panel.measures._review_number.setValue(15.0)
+    assert session.review == 15.0
+    session.set_review(None)
+    assert not panel.zones.isVisible()
+    assert panel.measures._add_review.isVisible()
+
+
+def test_a_zone_is_shown_alone_and_follows_the_thresholds(
+    qtbot: QtBot, panel: InspectorPanel, session: StillSession
+) -> None:
+    session.set_thresholds(Thresholds(18.0, 15.0))
+    qtbot.mouseClick(panel.zones.buttons["review"], Qt.MouseButton.LeftButton)
+    assert panel.ranking.order().tolist() == [17, 16, 15]
+    panel.measures.histogram._review.setValue(16.5)
+    assert panel.ranking.order().tolist() == [17]
+    session.set_review(None)
+    assert session.visible.all()
+
+
+def test_what_was_flagged_becomes_what_fails(panel: InspectorPanel, session: StillSession) -> None:
+    session.set_threshold(18.0)
+    panel._shown.choose("flagged")
+    session.set_review(15.0)
+    assert panel.zones.choice() == "fail"
+    assert panel.ranking.order().tolist() == [21, 20, 19, 18]
+
+
+def test_the_table_counts_zones_by_truth(panel: InspectorPanel, session: StillSession) -> None:
+    session.set_thresholds(Thresholds(18.0, 15.0))
+    cells = {cell.kind: cell.count for cell in panel.measures.matrix.counts().cells}
+    known = panel.measures.judgement()
+    inside = known.known & (session.result.scores >= 15) & (session.result.scores < 18)
+    assert cells["review-anomalous"] == (inside & known.anomalous).sum()
+    assert sum(cells.values()) == known.known.sum()
+    panel.measures.matrix.chosen.emit("review-anomalous")
+    assert np.array_equal(session.visible, inside & known.anomalous)
+
+
+def test_without_labels_the_zones_are_counted(panel: InspectorPanel, session: StillSession) -> None:
+    session._take_table(replace(session.table, labels=[""] * 22), keep=False)
+    session.put_result(result_for(session))
+    session.set_thresholds(Thresholds(18.0, 15.0))
+    cells = panel.measures.matrix.counts().cells
+    assert [(cell.kind, cell.count) for cell in cells] == [("fail", 4), ("review", 3), ("pass", 15)]
+    assert cells[0].words == "18.2 %"
+    panel.measures.matrix.chosen.emit("review")
+    assert np.flatnonzero(session.visible).tolist() == [15, 16, 17]
+
+
+def test_judging_begins_with_the_review_zone(
+    qtbot: QtBot, panel: InspectorPanel, session: StillSession
+) -> None:
+    session.set_thresholds(Thresholds(18.0, 15.0))
+    session.set_verdict(np.array([21]), 2)
+    panel._shown.choose("open")
+    assert panel.ranking.order()[:5].tolist() == [17, 16, 15, 20, 19]
+    assert session.current == 17
+    press(qtbot, panel, Qt.Key.Key_N, Qt.Key.Key_A)
+    assert session.verdicts[[17, 16]].tolist() == [1, 2]
+    assert session.current == 15
+    assert panel._progress_text.text() == "judged 3 of 22"
+
+
+def test_one_rule_sets_both_thresholds(panel: InspectorPanel, session: StillSession) -> None:
+    menu = panel.measures.automatic.menu()
+    menu.aboutToShow.emit()
+    both = next(action for action in menu.actions() if action.text().startswith("Review from"))
+    both.trigger()
+    assert session.review is not None
+    assert session.review <= session.threshold
+    review = panel.measures.automatic_review.menu()
+    review.aboutToShow.emit()
+    rule = next(action for action in review.actions() if action.text().startswith("95 %"))
+    rule.trigger()
+    assert f"{session.review:.4g}" in rule.text()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from desktop_app.core.zones import Thresholds, zone_counts
 from desktop_app.gui.inspector.judging import judgements
 from tests.gui.fakes_session import StillSession, result_for, synthetic_table
 
@@ -54,4 +55,14 @@ def test_the_cells_of_the_matrix_are_told_apart(session: StillSession) -> None:
     judgement, scores = judgements(session)[0], session.result.scores
     counts = judgement.table.at(120.0)
     for kind in ("tp", "fn", "fp", "tn"):
-        assert judgement.outcome(scores, 120.0, kind).sum() == getattr(counts, kind)
+        assert judgement.outcome(scores, Thresholds(120.0), kind).sum() == getattr(counts, kind)
+
+
+def test_the_cells_of_the_zones_are_told_apart(session: StillSession) -> None:
+    score_by_truth(session)
+    judgement, scores = judgements(session)[0], session.result.scores
+    thresholds = Thresholds(120.0, 10.0)
+    for zone, count in zone_counts(judgement.table, thresholds).items():
+        for truth in ("anomalous", "normal"):
+            found = judgement.outcome(scores, thresholds, f"{zone}-{truth}").sum()
+            assert found == getattr(count, truth)

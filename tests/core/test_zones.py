@@ -1,0 +1,48 @@
+"""Pass, review or fail."""
+
+import numpy as np
+import pytest
+
+from desktop_app.core.scoring import ThresholdTable
+from desktop_app.core.zones import NAMES, Thresholds, zone_counts
+from desktop_app.sdk.errors import InvalidInput
+
+SCORES = np.array([0.0, 1.0, 2.0, 3.0, np.nan])
+
+
+def test_a_score_is_in_exactly_one_zone() -> None:
+    thresholds = Thresholds(2.0, 1.0)
+    assert [thresholds.zone(score) for score in SCORES] == ["pass", "review", "fail", "fail", None]
+    inside = np.array([thresholds.within(SCORES, zone) for zone in NAMES])
+    assert inside.sum(axis=0).tolist() == [1, 1, 1, 1, 0]
+
+
+def test_without_a_review_zone_nothing_is_for_review() -> None:
+    thresholds = Thresholds(2.0)
+    assert thresholds.zones == ("fail", "pass")
+    assert not thresholds.within(SCORES, "review").any()
+    assert thresholds.within(SCORES, "pass").sum() == 2
+
+
+def test_one_threshold_makes_way_for_the_other() -> None:
+    assert Thresholds(3.0, 2.0).with_fail(1.0) == Thresholds(1.0, 1.0)
+    assert Thresholds(3.0, 2.0).with_review(4.0) == Thresholds(4.0, 4.0)
+    assert Thresholds(3.0, 2.0).with_review(None) == Thresholds(3.0)
+
+
+def test_a_review_zone_above_the_threshold_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"at or below the threshold 1, got 2"):
+        Thresholds(1.0, 2.0)
+
+
+@pytest.mark.parametrize("review", [None, 2.0, 5.0])
+def test_counts_of_zones_equal_those_of_their_masks(review: float | None) -> None:
+    random = np.random.default_rng(0)
+    scores, positive = random.integers(0, 10, 200).astype(float), random.random(200) < 0.3
+    thresholds = Thresholds(5.0, review)
+    counts = zone_counts(ThresholdTable.build(scores, positive), thresholds)
+    assert tuple(counts) == thresholds.zones
+    for zone, count in counts.items():
+        inside = thresholds.within(scores, zone)
+        assert count.anomalous == (inside & positive).sum()
+        assert count.normal == (inside & ~positive).sum()
