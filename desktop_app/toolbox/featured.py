@@ -9,7 +9,7 @@ Shapes: N images, C channels, S rows and columns, H W of the grid of patches, D 
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from desktop_app.sdk.data import Array, Dataset, Images
-from desktop_app.sdk.errors import InvalidInput, MissingCapability
+from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Events, Metrics, Note
-from desktop_app.sdk.method import Method, State
+from desktop_app.sdk.method import State
 from desktop_app.sdk.params import param
-from desktop_app.sdk.views import ImageGrid, View
-from desktop_app.toolbox.features import FeatureParams, Features, chosen_features, encoder_of
-from desktop_app.toolbox.filters import FilterBank
+from desktop_app.sdk.views import View
+from desktop_app.toolbox.features import ChoosesFeatures, FeatureParams
 from desktop_app.toolbox.patches import (
     PatchFeatures,
     enlarged,
@@ -31,7 +30,6 @@ from desktop_app.toolbox.patches import (
     restored_patches,
     worst_patches,
 )
-from desktop_app.toolbox.portable import PortableNetwork
 from desktop_app.toolbox.states import part, united
 from desktop_app.toolbox.training import to_device
 
@@ -63,13 +61,11 @@ class PatchParams(FeaturedParams):
 P = TypeVar("P", bound=FeaturedParams)
 
 
-class FeaturedMethod(Method[P]):
+class FeaturedMethod(ChoosesFeatures[P]):
     """A method of patch vectors (N, H, W, D) of all images, looked at in batches."""
 
     def __init__(self, params: P | None = None, *, seed: int = 0, device: str = "cpu") -> None:
         super().__init__(params, seed=seed, device=device)
-        self._encoder: PortableNetwork | None = None
-        self._encoder_title = ""
         self._patches: PatchFeatures | None = None
         self.step = 0
         """Steps told so far."""
@@ -80,13 +76,6 @@ class FeaturedMethod(Method[P]):
         if self._patches is None:
             raise InvalidInput(f"{self.card.title} is not trained yet: train it, or open a run.")
         return self._patches
-
-    def attach_run(self, parameter: str, method: Method[Any]) -> None:
-        """Copy the encoder of a trained method."""
-        if parameter != "encoder":
-            raise MissingCapability(f"'{self.card.title}' takes a run as 'encoder' alone.")
-        self._encoder = encoder_of(method)
-        self._encoder_title = method.card.title
 
     @property
     def neighbourhood(self) -> int:
@@ -132,17 +121,6 @@ class FeaturedMethod(Method[P]):
             )
         yield from self.learn(data, self.patches)
 
-    def features(self, data: Dataset) -> Features:
-        """Return the features that the parameters name."""
-        return chosen_features(
-            self.params,
-            data,
-            encoder=self._encoder,
-            encoder_title=self._encoder_title,
-            seed=self.seed,
-            device=self.device,
-        )
-
     def look(self, images: Tensor) -> Tensor:
         """Return what is looked at of images (n, C, S, S): their patches (n, H, W, D)."""
         return self.patches.of(images)
@@ -182,12 +160,7 @@ class FeaturedMethod(Method[P]):
         """Return where the features come from, and filters that were learned."""
         if self._patches is None:
             return ()
-        features = self._patches.features
-        views: list[View] = [features.report.table()]
-        if isinstance(features.network, FilterBank):
-            pictures = features.network.pictures(self._patches.sample_shape[0]).cpu().numpy()
-            views.append(ImageGrid("Filters learned from the images", pictures, signed=True))
-        return views
+        return self._patches.features.views(self._patches.sample_shape[0])
 
     def state(self) -> State:
         """Return features and what was learned."""

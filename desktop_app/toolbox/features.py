@@ -4,9 +4,10 @@ Methods that look at patches share the parameters, the choice and the storage of
 whatever was chosen is kept in the method's own state, so that its run needs no other file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.errors import InvalidInput, InvalidParameter, MissingCapability
 from desktop_app.sdk.method import Method, State
 from desktop_app.sdk.params import Params, param
+from desktop_app.sdk.views import ImageGrid, View
 from desktop_app.toolbox.backbones import Backbone, loaded_backbone, rebuilt_backbone
 from desktop_app.toolbox.filters import STATISTICS, FilterBank, learned_filters
 from desktop_app.toolbox.portable import PortableNetwork, portable
@@ -74,10 +76,47 @@ class Features:
         """Return the maps (N, C_l, H_l, W_l), the finest first, of images (N, C, H, W)."""
         return self.network.feature_maps(images)
 
+    def views(self, channels: int) -> Sequence[View]:
+        """Return where the features come from, and filters learned from images of C channels."""
+        if not isinstance(self.network, FilterBank):
+            return (self.report.table(),)
+        pictures = self.network.pictures(channels).cpu().numpy()
+        filters = ImageGrid("Filters learned from the images", pictures, signed=True)
+        return (self.report.table(), filters)
+
     def state(self) -> State:
         """Return the network and its report; tensors in float16 where that loses nothing."""
         arrays = {name: _stored(tensor) for name, tensor in _tensors(self.network).items()}
         return State(arrays, {"report": self.report.values(), **_described(self.network)})
+
+
+P = TypeVar("P", bound=FeatureParams)
+
+
+class ChoosesFeatures(Method[P]):
+    """A method whose parameters name where its features come from."""
+
+    _source: tuple[PortableNetwork, str] | None = None
+    """The encoder of a run and the title of its method. Being in a pair, it is no part of a method
+    that is itself a torch module."""
+
+    def attach_run(self, parameter: str, method: Method[Any]) -> None:
+        """Copy the encoder of a trained method."""
+        if parameter != "encoder":
+            raise MissingCapability(f"'{self.card.title}' takes a run as 'encoder' alone.")
+        self._source = (encoder_of(method), method.card.title)
+
+    def features(self, data: Dataset) -> Features:
+        """Return the features that the parameters name."""
+        encoder, title = self._source or (None, "")
+        return chosen_features(
+            self.params,
+            data,
+            encoder=encoder,
+            encoder_title=title,
+            seed=self.seed,
+            device=self.device,
+        )
 
 
 def chosen_features(

@@ -180,10 +180,19 @@ def patch_grid(
     """
     parts: list[Tensor] = []
     for one in maps:
-        aligned = _aligned(_averaged(one, neighbourhood), grid)
+        aligned = resized(_averaged(one, neighbourhood), grid)
         directions = aligned.shape[1] - plain
         parts += [F.normalize(aligned[:, :directions], dim=1), aligned[:, directions:]]
     return torch.cat(parts, dim=1).permute(0, 2, 3, 1)
+
+
+def resized(one: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return maps (N, C, H, W) at another size: averaged where it is smaller, else enlarged."""
+    if tuple(one.shape[-2:]) == size:
+        return one
+    if one.shape[-2] >= size[0] and one.shape[-1] >= size[1]:
+        return F.adaptive_avg_pool2d(one, size)
+    return F.interpolate(one, size=size, mode="bilinear", align_corners=False)
 
 
 def worst_patches(distances: Tensor, share: float = WORST) -> Tensor:
@@ -213,14 +222,6 @@ def _averaged(one: Tensor, neighbourhood: int) -> Tensor:
     if size < 2:
         return one
     return F.avg_pool2d(one, size, stride=1, padding=size // 2, count_include_pad=False)
-
-
-def _aligned(one: Tensor, grid: tuple[int, int]) -> Tensor:
-    if tuple(one.shape[-2:]) == grid:
-        return one
-    if one.shape[-2] >= grid[0] and one.shape[-1] >= grid[1]:
-        return F.adaptive_avg_pool2d(one, grid)
-    return F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
 
 
 def _sample(patches: PatchFeatures, data: Dataset, seed: int, device: str) -> Tensor:
