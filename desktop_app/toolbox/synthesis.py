@@ -135,16 +135,18 @@ def blended(image: Image, other: Image, random: Random) -> Image:
 
 
 def textured(image: Image, other: Image, random: Random) -> Image:
-    """Lay a procedural texture over the high places of Perlin noise."""
-    rows, columns = image.shape[1:]
-    shape = perlin_noise(rows, columns, random)
-    where = shape > np.quantile(shape, random.uniform(0.85, 0.98))
-    where &= _window(rows, columns, random)
-    texture = _texture(image.shape, other, random)
-    opacity = random.uniform(0.2, 0.9)
-    soft = gaussian_filter(where.astype(np.float32), 0.7)[None]
-    mixed: Image = image + soft * np.float32(opacity) * (texture - image)
-    return np.clip(mixed, 0, 1)
+    """Lay a procedural texture over the high places of Perlin noise, somewhere in the image."""
+    _, rows, columns = image.shape
+    window = _window(rows, columns, random)
+    place = image[:, *window]
+    _, height, width = place.shape
+    shape = perlin_noise(height, width, random)
+    where = shape > np.quantile(shape, random.uniform(0.7, 0.95))
+    texture = _texture(place.shape, other[:, *window], random)
+    soft = gaussian_filter(where.astype(np.float32), 0.7, mode="constant")[None]
+    made = image.copy()
+    made[:, *window] += soft * np.float32(random.uniform(0.2, 0.9)) * (texture - place)
+    return np.clip(made, 0, 1)
 
 
 _RECIPES: Mapping[Recipe, Callable[[Image, Image, Random], Image]] = {
@@ -313,15 +315,13 @@ def _turned(image: Image, patch: Image, degrees: float, random: Random) -> Image
     return made
 
 
-def _window(rows: int, columns: int, random: Random) -> Mask:
+def _window(rows: int, columns: int, random: Random) -> tuple[slice, slice]:
     """Return a random rectangle that keeps a defect to one place."""
-    where = np.zeros((rows, columns), np.bool_)
     height = max(4, round(rows * random.uniform(0.15, 0.6)))
     width = max(4, round(columns * random.uniform(0.15, 0.6)))
     top = int(random.integers(0, rows - height + 1))
     left = int(random.integers(0, columns - width + 1))
-    where[top : top + height, left : left + width] = True
-    return where
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _texture(shape: tuple[int, ...], other: Image, random: Random) -> Image:
