@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from desktop_app.sdk.data import ArrayDataset
@@ -22,6 +23,12 @@ def shaded(count: int, channels: int = 1, side: int = 16, seed: int = 0) -> Arra
     light = 0.5 + 0.15 * (slopes[0] * rows + slopes[1] * columns + slopes[2] * rows * columns)
     light = np.repeat(light, channels, axis=1)
     return ArrayDataset(np.rint(light * 255).astype(np.uint8), "shaded")
+
+
+def photographs(folder: Path, size: int = 128) -> Pixels:
+    """Return the images of a folder as uint8 (N, 3, S, S), in the order of their names."""
+    opened = [Image.open(path).convert("RGB") for path in sorted(folder.iterdir())]
+    return np.stack([np.asarray(one.resize((size, size))).transpose(2, 0, 1) for one in opened])
 
 
 def digits(folder: Path, part: str) -> Pixels:

@@ -1,9 +1,12 @@
 """What only the network that learns from made defects promises."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from desktop_app.sdk.data import ArrayDataset, as_images
 from desktop_app.sdk.events import Metrics, Preview, TrivialValue
 from desktop_app.toolbox.features import encoder_of
 from plugins.synthetic_defects.synthetic_defects import (
@@ -11,7 +14,8 @@ from plugins.synthetic_defects.synthetic_defects import (
     SyntheticDefectsParams,
     dice,
 )
-from tests.plugins.pictures import last_metrics, shaded
+from tests.plugins.conftest import Bar
+from tests.plugins.pictures import last_metrics, photographs, shaded
 
 QUICK = {"epochs": 1, "least_steps": 2, "width": 4, "batch_size": 4}
 
@@ -113,3 +117,26 @@ def test_its_encoder_lends_features_at_strides_two_four_and_eight() -> None:
     assert [one.shape[-1] for one in copied] == [16, 8, 4]
     for mine, theirs in zip(copied, expected, strict=False):
         torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.timeout(600)
+def test_broken_cookies_are_told_without_outside_weights(shared_data: Path, bar: Bar) -> None:
+    cookies = shared_data / "aws_cookies"
+    subject = SyntheticDefects(SyntheticDefectsParams.parse({"least_steps": 300}))
+    last_metrics(subject.fit(ArrayDataset(photographs(cookies / "train" / "good"))))
+
+    good, broken = (
+        subject.score(as_images(photographs(cookies / "test" / kind)))
+        for kind in ("good", "broken")
+    )
+
+    area = float((broken[:, None] > good[None]).mean())
+    bar(
+        "synthetic_defects",
+        "image AUROC of broken cookies, 300 steps",
+        area,
+        above=0.95,
+        trivial=0.5,
+    )
