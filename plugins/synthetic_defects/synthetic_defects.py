@@ -124,7 +124,8 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
         },
     )
     presets = (
-        Preset("Quick", {"least_steps": 200, "width": 8}, "A first look in about a minute.", 64),
+        Preset("28 px", {"least_steps": 1500, "batch_size": 32}, "Tiny images.", 28),
+        Preset("64 px", {"width": 8}, "Small images: a first look in about a minute.", 64),
         Preset("128 px", {}, "Photographs of parts and surfaces.", 128),
         Preset("Thorough", {"least_steps": 3000, "width": 32}, "For a GPU or a night.", 256),
     )
