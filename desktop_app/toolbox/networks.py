@@ -201,6 +201,17 @@ def image_statistics(data: Dataset, most: int = _STATISTICS_ROWS) -> tuple[Array
     return mean.astype(np.float32), math.sqrt(max(variance, 0.0))
 
 
+def colour_statistics(data: Dataset, most: int = 256) -> tuple[Tensor, Tensor]:
+    """Return the mean colour (C, 1, 1) and the standard deviation () of all values.
+
+    At most `most` images are read, evenly spread over the rows. Images are in [0, 1].
+    """
+    mean, spread = image_statistics(data, most)
+    whole = math.sqrt(spread**2 + float(mean.var()))  # around the mean image, and that image's own
+    centre = torch.from_numpy(mean.mean(axis=(1, 2), keepdims=True))
+    return centre, torch.tensor(max(whole, _LEAST_SPREAD))
+
+
 def dense_widths(layers: int, nodes: int) -> list[int]:
     """Return the width of each dense layer, the widest first; `layers` 0 stands for two."""
     return [max(1, nodes >> number) for number in range(layers or 2)]

@@ -32,8 +32,8 @@ from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import ImageGrid, View
 from desktop_app.toolbox.augmentation import lit, mirrored, moved
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.inference import inference, require_shape
+from desktop_app.toolbox.networks import colour_statistics
 from desktop_app.toolbox.reconstruction import smoothed
 from desktop_app.toolbox.synthesis import Recipe, spoilt
 from desktop_app.toolbox.torch_method import TorchMethod
@@ -218,9 +218,7 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
 
     def _measure(self, data: Dataset) -> None:
         """Tell the networks mean and spread of the images."""
-        rows = even_rows(len(data), 256)
-        images = torch.from_numpy(np.array(data.images(rows)))
-        centre, spread = images.mean(dim=(0, 2, 3)).view(-1, 1, 1), images.std().clamp(min=1 / 255)
+        centre, spread = colour_statistics(data)
         repairing = [] if self.repairer is None else [self.repairer.narrowing]
         for network in [self.encoder, *repairing]:
             repeated = len(network.centre) // len(centre)

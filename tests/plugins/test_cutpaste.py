@@ -11,6 +11,7 @@ from desktop_app.sdk.data import ArrayDataset, as_images
 from desktop_app.sdk.events import Metrics, Preview, TrivialValue
 from desktop_app.sdk.views import Curve, ImageGrid, Table
 from desktop_app.toolbox.features import encoder_of
+from desktop_app.toolbox.networks import colour_statistics
 from plugins.cutpaste import cutpaste
 from plugins.cutpaste.cutpaste import CutPaste, CutPasteParams, pooled
 from tests.plugins.conftest import Bar
@@ -40,7 +41,9 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_classes() -> None:
     same = method(least_steps=1, batch_size=8, light=0.0)
     torch.manual_seed(0)
     same.build(data.sample_shape)
-    same._measure(data)
+    centre, spread = colour_statistics(data)
+    same.encoder.centre.copy_(centre)
+    same.encoder.spread.copy_(spread)
     order = np.random.default_rng([0, 0]).permutation(8)
     images = torch.from_numpy(data.images(order))
     x, _ = same._classes(images, np.random.default_rng([0, 1]))

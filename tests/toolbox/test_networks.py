@@ -11,6 +11,7 @@ from desktop_app.toolbox.networks import (
     ConvEncoder,
     DenseDecoder,
     DenseEncoder,
+    colour_statistics,
     conv_channels,
     conv_sizes,
     dense_widths,
@@ -120,3 +121,16 @@ def test_training_descends_faint_differences_within_fifty_steps() -> None:
         adam.step()
 
     assert loss.item() < 0.3  # the mean image has 1
+
+
+def test_colours_are_the_mean_of_each_channel_and_the_spread_of_all_values() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (9, 3, 6, 7)).astype(np.uint8)
+    pixels[:, 1] //= 3
+    data = ArrayDataset(pixels)
+
+    centre, spread = colour_statistics(data)
+
+    images = data.images(slice(None))
+    np.testing.assert_allclose(centre[:, 0, 0], images.mean(axis=(0, 2, 3)), rtol=1e-5)
+    assert float(spread) == pytest.approx(images.std(), rel=1e-5)
+    assert float(colour_statistics(ArrayDataset(pixels[:1] * 0))[1]) == pytest.approx(1 / 255)
