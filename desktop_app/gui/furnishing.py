@@ -9,6 +9,7 @@ from desktop_app.gui.i18n import tr
 from desktop_app.gui.inspector.panel import InspectorPanel
 from desktop_app.gui.inspector.rooms import IMAGES
 from desktop_app.gui.session import Session
+from desktop_app.gui.watch.panel import WatchPanel
 from desktop_app.gui.widgets import Segment
 
 
@@ -27,6 +28,10 @@ def add_rooms(inspector: InspectorPanel, session: Session) -> None:
         (
             Segment("compare", tr("Compare runs"), tip=tr("What several runs disagree on")),
             lambda: _compare(session, leave),
+        ),
+        (
+            Segment("watch", tr("Watch folder"), tip=tr("Score images as they arrive")),
+            lambda: WatchPanel(session, leave),
         ),
     ]
     for door, make in offers:

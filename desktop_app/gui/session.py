@@ -63,6 +63,8 @@ class Session(QObject):
     threshold_changed = Signal()
     runs_changed = Signal()
     catalog_changed = Signal()
+    closing = Signal()
+    """Whoever works for this session ends now."""
     problem = Signal(str)
     """A sentence for the analyst."""
 
@@ -101,6 +103,7 @@ class Session(QObject):
 
     def close(self) -> None:
         """Let go of everything; workers go on."""
+        self.closing.emit()
         self._kept.write()
         if self.indexing is not None:
             self.indexing.close()

@@ -1,0 +1,1 @@
+"""A folder whose images are scored as they arrive."""
