@@ -88,7 +88,12 @@ class SsimAutoencoder(AutoencodingMethod[SsimAutoencoderParams]):
         },
     )
     presets = (
-        Preset("28 px", {"nodes": 64, "code_size": 32, "radius": 3}, "Digits and symbols.", 28),
+        Preset(
+            "28 px",
+            {"nodes": 64, "code_size": 32, "radius": 3, "batch_size": 128},
+            "Digits and symbols.",
+            28,
+        ),
         Preset("64 px", {"batch_size": 32}, "Photographs of one kind of thing.", 64),
         Preset("128 px", {}, "Parts and surfaces.", 128),
         Preset(
