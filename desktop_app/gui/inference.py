@@ -40,7 +40,7 @@ class Inference(QObject):
         self.ready = False
         self._target: tuple[Path, Path] | None = None
         self._desk: _Desk | None = None
-        self._answers: dict[str, tuple[int, Answer]] = {}
+        self._answers: dict[str, tuple[int, Answer, Callable[[str], None]]] = {}
         self._number = 0
         self._arrived.connect(self._take)
 
@@ -57,10 +57,11 @@ class Inference(QObject):
         header: dict[str, Any],
         arrays: Mapping[str, NDArray[Any]],
         answer: Answer,
+        refused: Callable[[str], None] | None = None,
     ) -> None:
         """Ask; `answer` gets header and arrays, unless a newer question of this kind came.
 
-        What goes wrong is told by `failed`.
+        What goes wrong is told to `refused`, or else by `failed`.
         """
         if self._target is None:
             self.failed.emit(tr("Open a trained run first."))
@@ -68,8 +69,14 @@ class Inference(QObject):
         if self._desk is None:
             self._desk = _Desk(*self._target, self._arrived)
         self._number += 1
-        self._answers[kind] = (self._number, answer)
+        self._answers[kind] = (self._number, answer, refused or self.failed.emit)
         self._desk.ask(header | {"kind": kind, "number": self._number}, dict(arrays))
+
+    def withdraw(self, kind: str) -> None:
+        """Take a question back that nobody waits for any more."""
+        self._answers.pop(kind, None)
+        if self._desk is not None:
+            self._desk.withdraw(kind)
 
     def close(self) -> None:
         """End the worker."""
@@ -95,12 +102,12 @@ class Inference(QObject):
             self._deliver(header, message.arrays)
 
     def _deliver(self, header: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        number, answer = self._answers.get(header["kind"], (0, None))
-        if number != header["number"] or answer is None or header.get("superseded"):
+        asked = self._answers.get(header["kind"])
+        if asked is None or asked[0] != header["number"] or header.get("superseded"):
             return
-        del self._answers[header["kind"]]
+        _number, answer, refused = self._answers.pop(header["kind"])
         if "problem" in header:
-            self.failed.emit(header["problem"])
+            refused(header["problem"])
         else:
             answer(header, arrays)
 
@@ -124,6 +131,11 @@ class _Desk:
             self._waiting = [item for item in self._waiting if item[0]["kind"] != kind]
             self._waiting.append((header, arrays))
             self._changed.notify()
+
+    def withdraw(self, kind: str) -> None:
+        """Forget a question that waits."""
+        with self._changed:
+            self._waiting = [item for item in self._waiting if item[0]["kind"] != kind]
 
     def close(self) -> None:
         """End the worker."""

@@ -24,6 +24,7 @@ from desktop_app.sdk.capabilities import (
     Decodes,
     Embeds,
     Encodes,
+    Explains,
     Generates,
     Localizes,
     Represents,
@@ -31,6 +32,7 @@ from desktop_app.sdk.capabilities import (
 )
 from desktop_app.sdk.data import Images, as_images
 from desktop_app.sdk.errors import InvalidInput, LoupeError, UnreadableImage, WorkerLost
+from desktop_app.sdk.explanation import Explanation
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.loading import channels_of, require, trained_method
 
@@ -130,6 +132,7 @@ class _Desk:
             "encode": self._encode,
             "encode_file": self._encode_file,
             "neighbours": self._neighbours,
+            "explain": self._explain,
         }
 
     def answer(self, message: Message) -> Answer:
@@ -194,14 +197,89 @@ class _Desk:
         return {"path": header["path"]}, answer
 
     def _neighbours(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
-        result = self._run.result(self._folder.key)
-        latents, ids = result.array("latents"), result.array("ids")
-        if latents is None or ids is None:
-            raise InvalidInput("This folder has not been looked at with this run yet: score it.")
-        place = np.flatnonzero(ids == header["id"])
-        if len(place) == 0:
-            raise InvalidInput("This image has not been looked at with this run yet: score it.")
+        latents, ids, place = self._looked_at(int(header["id"]))
         distances = np.linalg.norm(latents - latents[place[0]], axis=1)
         nearest = np.argsort(distances, kind="stable")
         nearest = nearest[nearest != place[0]][: int(header["k"])]
         return {"id": header["id"]}, {"ids": ids[nearest], "distances": distances[nearest]}
+
+    def _explain(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        """Say to which normal image an image comes nearest: at its worst place, or as a whole."""
+        image_id = int(header["id"])
+        if not isinstance(self._method, Explains):
+            return self._nearest_trained(image_id)
+        images = self._images([image_id])
+        found = self._method.explain(images)[0]
+        sides = (*images.shape[-2:], *images.shape[-2:])
+        answer = {
+            "id": image_id,
+            "distance": found.distance,
+            "box": [end / side for end, side in zip(found.box, sides, strict=True)],
+            "source_box": [end / side for end, side in zip(found.source_box, sides, strict=True)],
+            **self._source(found),
+        }
+        return answer, {"picture": found.picture}
+
+    def _source(self, found: Explanation) -> dict[str, Any]:
+        """Return where the image of an explanation lies, as far as its run can still be read."""
+        run = self._run
+        try:
+            for _ in range(found.generation):
+                run = Run.open(Path(run.spec().params["start"]))
+            data = run.data()
+        except (LoupeError, KeyError):
+            data = None
+        if data is None or not 0 <= found.row < len(data["paths"]):
+            return {"folder": found.folder, "path": "", "source": -1}
+        path = data["paths"][found.row]
+        return {"folder": run.spec().folder, "path": path, "source": self._id_of(path, run)}
+
+    def _id_of(self, path: str, run: Run) -> int:
+        """Return the id of an image that a run learned from, -1 where it is not in this folder."""
+        table = self._folder.table()
+        if not self._is_of_this_folder(run) or path not in table.paths:
+            return -1
+        return int(table.ids[table.paths.index(path)])
+
+    def _is_of_this_folder(self, run: Run) -> bool:
+        data = run.data() or {}
+        is_same = data.get("folder_key") == self._folder.key
+        return is_same or Path(run.spec().folder) == self._folder.root
+
+    def _nearest_trained(self, image_id: int) -> Answer:
+        require(self._method, Encodes, "say which normal image comes nearest")
+        latents, ids, places = self._looked_at(image_id)
+        data, table = self._run.data(), self._folder.table()
+        if data is None or not self._is_of_this_folder(self._run):
+            raise InvalidInput("The run was trained on another folder: its images are not at hand.")
+        trained = set(data["paths"])
+        known = [i for i, path in zip(table.ids, table.paths, strict=True) if path in trained]
+        others = np.flatnonzero(np.isin(ids, known) & (ids != image_id))
+        if not len(others):
+            raise InvalidInput("No image of the training has been looked at: score this folder.")
+        flat = latents.reshape(len(latents), -1)
+        distances = np.linalg.norm(flat[others] - flat[places[0]], axis=1)
+        nearest = int(ids[others[np.argmin(distances)]])
+        return {
+            "id": image_id,
+            "distance": float(distances.min()),
+            "folder": str(self._folder.root),
+            "path": table.paths[int(np.flatnonzero(table.ids == nearest)[0])],
+            "source": nearest,
+        }, {}
+
+    def _looked_at(
+        self, image_id: int
+    ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the latents of this folder, their ids, and the place of an image among them.
+
+        Raises InvalidInput where the folder or the image has not been looked at.
+        """
+        result = self._run.result(self._folder.key)
+        latents, ids = result.array("latents"), result.array("ids")
+        if latents is None or ids is None:
+            raise InvalidInput("This folder has not been looked at with this run yet: score it.")
+        places = np.flatnonzero(ids == image_id)
+        if len(places) == 0:
+            raise InvalidInput("This image has not been looked at with this run yet: score it.")
+        return latents, ids, places

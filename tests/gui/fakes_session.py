@@ -36,6 +36,11 @@ class FakeInference(QObject):
         self.asked: list[tuple[str, dict[str, Any], Mapping[str, NDArray[Any]]]] = []
         self.held: list[Callable[[], None]] | None = None
         """While a list, answers wait here instead of being given."""
+        self.refusal = ""
+        """While a sentence, it is the answer to every question."""
+        self.withdrawn: list[str] = []
+        self.reason: dict[str, Any] = {}
+        """What explains every image."""
 
     def use(self, run: Path | None, folder: Path | None) -> None:
         pass
@@ -49,13 +54,24 @@ class FakeInference(QObject):
         header: dict[str, Any],
         arrays: Mapping[str, NDArray[Any]],
         answer: Callable[[dict[str, Any], dict[str, NDArray[Any]]], None],
+        refused: Callable[[str], None] | None = None,
     ) -> None:
         self.asked.append((kind, header, arrays))
+        if self.refusal:
+            (refused or self.failed.emit)(self.refusal)
+            return
         made = getattr(self, f"_{kind}")(header, arrays)
         if self.held is None:
             answer(header, made)
         else:
             self.held.append(lambda: answer(header, made))
+
+    def withdraw(self, kind: str) -> None:
+        self.withdrawn.append(kind)
+
+    def _explain(self, header: dict[str, Any], _arrays: Any) -> dict[str, Any]:
+        header |= self.reason
+        return {"picture": np.full((1, 4, 4), 0.5, np.float32)}
 
     def _decode(self, _header: Any, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         shade = np.clip(arrays["latents"][:, 0], 0, 1)

@@ -11,7 +11,9 @@ import pytest
 from desktop_app.core.channel import Address, Arrays, Message, receive, send
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.runs import Run
+from desktop_app.sdk.data import Images
 from desktop_app.sdk.errors import WorkerLost
+from desktop_app.sdk.explanation import Explanation
 from desktop_app.worker import serving
 from desktop_app.worker.applying import apply, apply_spec
 from desktop_app.worker.serving import serve
@@ -127,9 +129,72 @@ def test_neighbours_in_a_folder_that_was_not_looked_at_is_a_problem(
     assert "score it" in window.ask("neighbours", id=ids[0], k=3).header["problem"]
 
 
+class Explaining:
+    """Finds the lower right quarter of every image like the upper left one of training image 2."""
+
+    def __init__(self, generation: int = 0) -> None:
+        self._generation = generation
+
+    def explain(self, images: Images) -> list[Explanation]:
+        half, picture = SIDE // 2, np.full((1, 4, 4), 0.5, np.float32)
+        box, source = (half, half, SIDE, SIDE), (0, 0, half, half)
+        return [Explanation(box, 1.5, picture, 2, source, "cookies", self._generation)] * len(
+            images
+        )
+
+
+def explained(run: Run, folder: Path, ids: list[int], method: Explaining) -> Message:
+    desk = serving._Desk(run.path, str(folder), "cpu")
+    desk._method = method  # type: ignore[assignment]
+    header, arrays = desk.answer(Message({"kind": "explain", "number": 1, "id": ids[0]}, {}))
+    return Message(header, arrays)
+
+
+def test_an_explanation_names_both_places_and_the_image_that_it_comes_from(
+    trained_run: Run, mvtec_folder: Path, ids: list[int]
+) -> None:
+    answer = explained(trained_run, mvtec_folder, ids, Explaining())
+
+    header, data = answer.header, trained_run.data()
+    assert data is not None
+    assert (header["box"], header["source_box"]) == ([0.5, 0.5, 1, 1], [0, 0, 0.5, 0.5])
+    assert header["path"] == data["paths"][2]
+    assert ImageFolder(mvtec_folder).table().paths[ids.index(header["source"])] == header["path"]
+    assert answer.arrays["picture"].shape == (1, 4, 4)
+
+
+def test_an_explanation_from_a_run_that_is_gone_keeps_its_name(
+    trained_run: Run, mvtec_folder: Path, ids: list[int]
+) -> None:
+    header = explained(trained_run, mvtec_folder, ids, Explaining(generation=1)).header
+    assert (header["folder"], header["path"], header["source"]) == ("cookies", "", -1)
+
+
+def test_without_explanations_the_nearest_image_of_the_training_is_told(
+    trained_run: Run, mvtec_folder: Path, window: Window, ids: list[int]
+) -> None:
+    result = trained_run.result(ImageFolder(mvtec_folder).key)
+    result.write_spec(apply_spec(trained_run, str(mvtec_folder), "cpu", 1))
+    apply(result, trained_run)
+    latents, data = result.array("latents"), trained_run.data()
+    assert latents is not None
+    assert data is not None
+    paths = ImageFolder(mvtec_folder).table().paths
+    trained = [row for row, path in enumerate(paths) if path in data["paths"] and row != 0]
+    distances = np.linalg.norm(latents[trained] - latents[0], axis=1)
+
+    header = window.ask("explain", id=ids[0]).header
+    assert "problem" not in header, header
+
+    assert header["source"] == ids[trained[int(np.argmin(distances))]]
+    assert header["distance"] == pytest.approx(distances.min(), rel=1e-5)
+    assert "box" not in header
+
+
 @pytest.mark.parametrize(
     ("kind", "header", "problem"),
     [
+        ("explain", {"id": 999}, "score it"),
         ("explode", {}, "No question 'explode'. Known: decode,"),
         ("generate", {"count": 4, "seed": 1}, "'Autoencoder' cannot generate images"),
         ("localize", {"ids": [999]}, "no longer in the folder"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _FADE = 0.6
 """Share of the scale below which a heat map fades out, so that what is usual stays in sight."""
 _LONGEST = 512
-"""Pixels to which masks are thinned before their outline is taken."""
+"""Pixels to which masks and maps are thinned before lines are drawn around them."""
 
 DIFFERENCE_RANGE = (0.0, 0.5)
 """One scale for all differences of images in [0, 1]."""
@@ -97,6 +97,69 @@ def outline(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     sides = np.array([width, height, width, height], np.float32)
     shares: NDArray[np.float32] = np.minimum(lines * (step / sides), 1).astype(np.float32)
     return shares
+
+
+def contour(values: NDArray[np.floating[Any]], level: float) -> NDArray[np.float32]:
+    """Return where a map (H, W) passes a level, as lines (n, 4) in shares of the image.
+
+    Marching squares: each square of four neighbouring pixels adds the straight lines between its
+    crossed sides. Beyond its outermost pixels the map goes on as it ends. Of large maps some pixels
+    are left out.
+    """
+    step = max(1, -(-max(values.shape) // _LONGEST))
+    values = values[step // 2 :: step, step // 2 :: step]
+    field = np.pad(np.nan_to_num(values.astype(np.float64), nan=-np.inf), 1, mode="edge")
+    above = field >= level
+    corners = (above[:-1, :-1], above[:-1, 1:], above[1:, 1:], above[1:, :-1])
+    cases = np.zeros(corners[0].shape, np.uint8)
+    for bit, corner in enumerate(corners):
+        cases |= corner.astype(np.uint8) << bit
+    row, column = np.nonzero((cases > 0) & (cases < 15))
+    case = cases[row, column]
+    top_left, top_right = field[row, column], field[row, column + 1]
+    bottom_left, bottom_right = field[row + 1, column], field[row + 1, column + 1]
+    sides = np.stack(  # (n, 4 sides, 2): x and y where each is crossed
+        [
+            np.column_stack([column + _crossing(top_left, top_right, level), row]),
+            np.column_stack([column + 1, row + _crossing(top_right, bottom_right, level)]),
+            np.column_stack([column + _crossing(bottom_left, bottom_right, level), row + 1]),
+            np.column_stack([column, row + _crossing(top_left, bottom_left, level)]),
+        ],
+        axis=1,
+    )
+    ends = []
+    for pair in range(2):
+        own = np.flatnonzero(_SIDES[case, pair, 0] >= 0)
+        chosen = _SIDES[case[own], pair]
+        ends.append(np.hstack([sides[own, chosen[:, 0]], sides[own, chosen[:, 1]]]))
+    height, width = values.shape
+    lines = (np.concatenate(ends) - 0.5) / np.array([width, height, width, height])
+    shares: NDArray[np.float32] = np.clip(lines, 0, 1).astype(np.float32)
+    return shares
+
+
+_SIDES = np.full((16, 2, 2), -1, np.int64)
+"""Case -> up to two pairs of crossed sides: top 0, right 1, bottom 2, left 3."""
+for _cases, _pair in (
+    ((1, 14), (3, 0)),
+    ((2, 13), (0, 1)),
+    ((3, 12), (3, 1)),
+    ((4, 11), (1, 2)),
+    ((6, 9), (0, 2)),
+    ((7, 8), (3, 2)),
+):
+    _SIDES[list(_cases), 0] = _pair
+_SIDES[5] = (3, 0), (1, 2)
+_SIDES[10] = (0, 1), (3, 2)
+
+
+def _crossing(
+    first: NDArray[np.float64], second: NDArray[np.float64], level: float
+) -> NDArray[np.float64]:
+    """Return where between two pixels the level lies, 0 to 1; anything where it does not."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (level - first) / (second - first)
+    return np.clip(np.nan_to_num(share, nan=0.5), 0, 1)
 
 
 def _thinned(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:

@@ -75,6 +75,16 @@ class HeatMaps(QObject):
             self._ask(row)
         return made
 
+    def peaks(self) -> dict[int, float]:
+        """Return the highest value of each map that was made, by row."""
+        ids = np.array(list(self._made), dtype=np.int64)
+        rows = np.flatnonzero(np.isin(self._session.table.ids, ids))
+        found = self._session.table.ids[rows].tolist()
+        return {
+            row: float(self._made[image_id].max())
+            for row, image_id in zip(rows.tolist(), found, strict=True)
+        }
+
     @property
     def _can_be_made(self) -> bool:
         return can(self._session, "localizes", "scores")

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_app.core.scoring import Confusion, quantile_threshold
+from desktop_app.core.scoring import Confusion
 from desktop_app.core.zones import NAMES, Thresholds, Zone, zone_counts
 from desktop_app.gui.categories import Categories, categories, labels_of
 from desktop_app.gui.filtering import Criterion, scored_between, shared_filter
@@ -37,7 +37,6 @@ from desktop_app.gui.inspector.judging import (
     judgement_by_verdicts,
     judgements_by_labels,
 )
-from desktop_app.gui.scorescale import reference_of
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, Theme, current_theme, follow_theme, set_role
 from desktop_app.gui.widgets import (
@@ -54,8 +53,8 @@ from desktop_app.gui.widgets import (
 _OWN_CRITERIA = ("score", "flagged", "zone", "outcome")
 """What is chosen here leaves the bars as they are, so that the threshold can be dragged back."""
 
-_REVIEW_QUANTILE = 0.95
-"""Share of usual images below a review zone that is new."""
+_NEW_ZONE = 0.1
+"""Share of the images that a review zone holds at first."""
 
 _MOST_LABELS = 8
 """More labels than these are counted as normal, anomalous or unknown."""
@@ -266,14 +265,13 @@ class Measures(QWidget):
         return button
 
     def add_review_zone(self) -> None:
-        """Begin a review zone where few of the usual images lie, or halfway to the threshold."""
-        thresholds, reference = self._session.thresholds, reference_of(self._session)
-        if thresholds is None or not len(reference):
+        """Begin a review zone that holds a share of the images, those just below the threshold."""
+        thresholds = self._session.thresholds
+        if thresholds is None or not len(self._sorted):
             return
-        begin = quantile_threshold(reference.scores, _REVIEW_QUANTILE)
-        if begin >= thresholds.fail:
-            begin = (float(np.median(self._sorted)) + thresholds.fail) / 2
-        self._session.set_review(min(begin, thresholds.fail))
+        first = int(np.searchsorted(self._sorted, thresholds.fail))
+        place = max(0, first - max(1, round(_NEW_ZONE * len(self._sorted))))
+        self._session.set_review(min(float(self._sorted[place]), thresholds.fail))
 
     def _right(self) -> QWidget:
         self._pages = Segmented(

@@ -1,5 +1,7 @@
 """One picture among others of the same scene: they zoom and move together."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QLineF, QPoint, QPointF, QRect, QRectF, QSize, QSizeF, Qt, Signal
@@ -20,6 +22,7 @@ from desktop_app.gui.inspector.zoom import Zoom
 from desktop_app.gui.theme import RADIUS, SPACE, TYPE, Theme, current_theme, follow_theme, ui_font
 
 _STEP = 1.25  # of a wheel click
+_CLICK = 4  # logical pixels that a click may move
 _CROSS = 9  # logical pixels from the middle of the cross to its end
 
 
@@ -28,6 +31,8 @@ class Pane(QWidget):
 
     pointed = Signal(object)
     """Carries where the pointer is, QPointF in shares of the picture, or None."""
+    clicked = Signal()
+    """The picture was pressed and not moved."""
 
     def __init__(self, title: str, zoom: Zoom, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,7 +43,10 @@ class Pane(QWidget):
         self._overlay: QImage | None = None
         self._opacity = 1.0
         self._lines: list[QLineF] = []
+        self._contours: list[tuple[str, list[QLineF]]] = []
         self._cross: QPointF | None = None
+        self._box = QRectF()
+        self._pressed: QPointF | None = None
         self._message = ""
         self._dragged: QPointF | None = None
         self.setAccessibleName(title)
@@ -67,9 +75,22 @@ class Pane(QWidget):
         self._lines = [QLineF(*line) for line in lines.tolist()]
         self.update()
 
+    def set_contours(self, contours: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+        """Draw lines (n, 4) like an outline, each set in a colour by its role in the theme."""
+        self._contours = [
+            (role, [QLineF(*line) for line in lines.tolist()]) for role, lines in contours
+        ]
+        self.update()
+
     def set_message(self, message: str) -> None:
         """Say why there is nothing to see; shown only while there is no photograph."""
         self._message = message
+        self.update()
+
+    def set_box(self, box: tuple[float, float, float, float] | None) -> None:
+        """Frame a place: top, left, bottom, right in shares of the photograph; None for none."""
+        top, left, bottom, right = box or (0.0, 0.0, 0.0, 0.0)
+        self._box = QRectF(left, top, right - left, bottom - top)
         self.update()
 
     def show_cross(self, at: QPointF | None) -> None:
@@ -106,7 +127,8 @@ class Pane(QWidget):
             self._draw_message(painter, theme)
         else:
             self._draw_picture(painter, area)
-            self._draw_outline(painter, area, theme)
+            self._draw_lines(painter, area, theme)
+            self._draw_box(painter, area, theme)
             self._draw_cross(painter, area, theme)
         self._draw_title(painter, theme)
         if self.hasFocus():
@@ -124,7 +146,7 @@ class Pane(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to move the picture."""
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self._dragged = event.position()
+            self._dragged = self._pressed = event.position()
             if self._zoom.scale > 1:
                 self.setCursor(Qt.CursorShape.ClosedHandCursor)
         else:
@@ -143,9 +165,12 @@ class Pane(QWidget):
         inside = 0 <= at.x() < 1 and 0 <= at.y() < 1
         self.pointed.emit(at if inside else None)
 
-    def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
-        """Leave the picture where it is."""
-        self._dragged = None
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Leave the picture where it is, or tell that it was clicked."""
+        pressed, self._pressed, self._dragged = self._pressed, None, None
+        is_left = event.button() == Qt.MouseButton.LeftButton
+        if is_left and pressed is not None and _is_near(event.position(), pressed):
+            self.clicked.emit()
         self.unsetCursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -190,20 +215,35 @@ class Pane(QWidget):
             painter.drawImage(area, self._overlay)
             painter.setOpacity(1.0)
 
-    def _draw_outline(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
-        if not self._lines:
-            return
+    def _draw_lines(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
+        """Draw contours and, over them, the outline of the mask."""
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.translate(area.topLeft())
         painter.scale(area.width(), area.height())
-        for colour, width in (("shadow", 3.5), ("on_accent", 1.5)):
-            pen = QPen(theme.colour(colour), width * self.devicePixelRatioF())
-            pen.setCosmetic(True)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
-            painter.drawLines(self._lines)
+        drawn = (*self._contours, ("on_accent", self._lines))
+        for role, lines in [one for one in drawn if one[1]]:
+            for colour, width in (("shadow", 3.5), (role, 1.5)):
+                pen = QPen(theme.colour(colour), width * self.devicePixelRatioF())
+                pen.setCosmetic(True)
+                pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+                painter.setPen(pen)
+                painter.drawLines(lines)
         painter.restore()
+
+    def _draw_box(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
+        if self._box.isEmpty():
+            return
+        place = QRectF(
+            area.left() + self._box.left() * area.width(),
+            area.top() + self._box.top() * area.height(),
+            self._box.width() * area.width(),
+            self._box.height() * area.height(),
+        )
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in (("shadow", 4.0), ("accent", 2.0)):
+            painter.setPen(QPen(theme.colour(colour), width))
+            painter.drawRect(place)
 
     def _draw_cross(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
         if self._cross is None:
@@ -238,3 +278,7 @@ class Pane(QWidget):
 
     def _themed(self, _theme: Theme) -> None:
         self.update()
+
+
+def _is_near(first: QPointF, second: QPointF) -> bool:
+    return QLineF(first, second).length() <= _CLICK

@@ -29,13 +29,15 @@ class Photograph:
     """The full resolution and its halves; empty where the file cannot be read."""
     outline: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
     """(n, 4) lines in shares of the image."""
+    mask: tuple[QImage, ...] = ()
+    """The ground-truth mask, where there is one, like `levels`."""
     problem: str = ""
     """Why it cannot be shown."""
 
     @property
     def bytes(self) -> int:
         """Memory of all levels."""
-        return sum(level.sizeInBytes() for level in self.levels)
+        return sum(level.sizeInBytes() for level in (*self.levels, *self.mask))
 
     def level(self, width: float) -> QImage:
         """Return the smallest level at least `width` pixels wide, or the full resolution."""
@@ -110,11 +112,13 @@ def read_photograph(path: Path, mask: Path | None) -> Photograph:
         full = image_from_array(decode(path))
     except (LoupeError, OSError) as problem:
         return Photograph(problem=str(problem))
-    lines = np.zeros((0, 4), np.float32)
+    levels = tuple(_halves(full.convertToFormat(QImage.Format.Format_RGB32)))
     if mask is not None:
         with suppress(LoupeError, OSError):  # the image is worth showing without its mask
-            lines = outline(decode_mask(mask))
-    return Photograph(tuple(_halves(full.convertToFormat(QImage.Format.Format_RGB32))), lines)
+            pixels = decode_mask(mask)
+            grey = image_from_array(np.where(pixels, np.uint8(255), np.uint8(0)))
+            return Photograph(levels, outline(pixels), tuple(_halves(grey)))
+    return Photograph(levels)
 
 
 def _halves(image: QImage) -> list[QImage]:

@@ -1,6 +1,7 @@
-"""The current image: original, heat map, reconstruction and difference, zoomed together."""
+"""The current image: original, heat map, mask, reason, reconstruction, all zoomed together."""
 
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ from PySide6.QtCore import QPointF, QSizeF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from desktop_app.core.zones import Zone
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
+from desktop_app.gui.inspector.contours import ContourScale
 from desktop_app.gui.inspector.heat import (
     DIFFERENCE_RANGE,
+    contour,
     difference,
     greyed,
     heat_rgb,
@@ -22,6 +26,8 @@ from desktop_app.gui.inspector.heat import (
 from desktop_app.gui.inspector.maps import HeatMaps
 from desktop_app.gui.inspector.pane import Pane
 from desktop_app.gui.inspector.pictures import Photograph, Photographs
+from desktop_app.gui.inspector.reasonbar import ReasonBar
+from desktop_app.gui.inspector.reasons import Reasons, cropped
 from desktop_app.gui.inspector.zoom import Zoom
 from desktop_app.gui.methods import can
 from desktop_app.gui.session import Session
@@ -33,9 +39,18 @@ from desktop_app.gui.theme import (
     number_font,
     set_role,
 )
-from desktop_app.gui.widgets import ChoiceField, ColourBar, SliderField, image_from_array, named
+from desktop_app.gui.widgets import (
+    ChoiceField,
+    ColourBar,
+    ElidedLabel,
+    SliderField,
+    image_from_array,
+    named,
+)
+from desktop_app.gui.zones import ZONE_TONES
 
-VIEWS = ("original", "heat", "reconstruction", "difference")
+VIEWS = ("original", "heat", "mask", "reason", "reconstruction", "difference")
+_CONTOURED = ("original", "heat", "mask", "difference")
 _NO_LINES = np.zeros((0, 4), np.float32)
 
 Thumbnail = Callable[[int], QImage | None]
@@ -58,6 +73,12 @@ class Viewer(QWidget):
         self.panes = {key: Pane(_title(key), self.zoom) for key in VIEWS}
         self._switches = {key: self._switch(key) for key in VIEWS}
         self._outlined = self._outline_switch()
+        self._contours = ContourScale(session, self._maps, self)
+        self._contoured = self._contour_switch()
+        self._reasons = Reasons(session, self)
+        self._opened = -1  # the normal image that was opened
+        self._left = -1  # the row that was looked at before its normal image was opened
+        self.reason_bar = ReasonBar()
         self._heat_tools = self._heat_row()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -69,9 +90,16 @@ class Viewer(QWidget):
             panes.addWidget(pane, 1)
             pane.pointed.connect(self._point)
         column.addLayout(panes, 1)
+        column.addWidget(self.reason_bar)
         column.addWidget(self._heat_tools)
         self._photographs.arrived.connect(self._take_photograph)
         self._maps.arrived.connect(self._show_map)
+        self._contours.changed.connect(self._show_contours)
+        self._reasons.arrived.connect(self._show_reason)
+        self.reason_bar.opened.connect(self._open_normal)
+        self.reason_bar.returned.connect(lambda: self._look_at(self._left))
+        self.panes["reason"].clicked.connect(self._open_normal)
+        session.threshold_changed.connect(self._show_contours)
         self.zoom.changed.connect(self._show_zoom)
         session.current_changed.connect(self.show_current)
         session.table_changed.connect(self.show_current)
@@ -100,6 +128,8 @@ class Viewer(QWidget):
             return
         if changed:
             self.zoom.fit()
+            if row == self._left or row != self._opened:
+                self._left = self._opened = -1
         photograph = self._photographs.photograph(row)
         if photograph is None:
             thumbnail = self._thumbnail(row)
@@ -108,6 +138,7 @@ class Viewer(QWidget):
             self._show_photograph(photograph)
         self._photographs.want(row, self._next_rows())
         self._show_map()
+        self._ask_reason()
         self._ask_reconstruction()
 
     # building
@@ -121,12 +152,21 @@ class Viewer(QWidget):
         return button
 
     def _outline_switch(self) -> QToolButton:
-        button = named(QToolButton(), tr("Mask"), tr("Outline of the ground-truth mask"))
-        button.setText(tr("Mask"))
+        button = named(QToolButton(), tr("Outline"), tr("Outline of the ground-truth mask"))
+        button.setText(tr("Outline"))
         button.setCheckable(True)
         button.setChecked(True)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.toggled.connect(lambda _on: self._show_outline())
+        return button
+
+    def _contour_switch(self) -> QToolButton:
+        button = named(QToolButton(), tr("Contours"), tr("Contours of the heat map"))
+        button.setText(tr("Contours"))
+        button.setCheckable(True)
+        button.setChecked(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.toggled.connect(lambda _on: self._show_contours())
         return button
 
     def _tools(self) -> QHBoxLayout:
@@ -141,7 +181,9 @@ class Viewer(QWidget):
         overlay.setProperty("segmented", True)
         over = QHBoxLayout(overlay)
         over.setContentsMargins(1, 1, 1, 1)
+        over.setSpacing(1)
         over.addWidget(self._outlined)
+        over.addWidget(self._contoured)
         row = QHBoxLayout()
         row.setContentsMargins(SPACE.s, SPACE.xs, SPACE.s, SPACE.xs)
         row.setSpacing(SPACE.s)
@@ -187,6 +229,8 @@ class Viewer(QWidget):
         self._scale = ColourBar(tr("Scale of all heat maps of this folder"))
         self._scale.setMinimumWidth(90)
         self._scale.setMaximumWidth(220)
+        self._contour_text = ElidedLabel("", Qt.TextElideMode.ElideRight)
+        set_role(self._contour_text, "caption")
         self._probe = QLabel()
         self._probe.setFont(number_font(TYPE.caption))
         set_role(self._probe, "caption")
@@ -201,6 +245,7 @@ class Viewer(QWidget):
         row.addWidget(self.colours)
         row.addWidget(self._fade)
         row.addWidget(self._scale, 1)
+        row.addWidget(self._contour_text, 1)
         row.addWidget(self._probe)
         return row_widget
 
@@ -212,6 +257,8 @@ class Viewer(QWidget):
         rebuilds = can(self._session, "encodes", "decodes")
         reasons = {
             "heat": "" if has_maps else tr("The open run has no heat maps for this folder."),
+            "mask": "" if any(self._session.table.masks) else tr("This folder has no masks."),
+            "reason": "" if self._reasons.can_be_given else _no_reasons(),
             "reconstruction": "" if rebuilds else _no_rebuilding(),
             "difference": "" if rebuilds else _no_rebuilding(),
         }
@@ -219,6 +266,7 @@ class Viewer(QWidget):
             self._switches[key].setEnabled(not reason)
             self._switches[key].setToolTip(reason or _tip(key))
         self._heat_tools.setVisible(has_maps)
+        self._contoured.setEnabled(has_maps)
         self._show_views()
         self.show_current()
 
@@ -230,6 +278,7 @@ class Viewer(QWidget):
         for key, pane in self.panes.items():
             pane.setVisible(key in shown)
         self._show_map()
+        self._ask_reason()
         self._ask_reconstruction()
 
     def _is_on(self, key: str) -> bool:
@@ -240,6 +289,8 @@ class Viewer(QWidget):
             pane.set_photograph(Photograph())
             pane.set_overlay(None)
             pane.set_outline(_NO_LINES)
+            pane.set_contours([])
+            pane.set_box(None)
             pane.set_message(tr("Choose an image"))
         self._map = self._difference = None
         self._probe.setText("")
@@ -248,12 +299,16 @@ class Viewer(QWidget):
         photograph = self._photographs.photograph(row)
         if row == self._row and photograph is not None:
             self._show_photograph(photograph)
+            self._show_reason()
             self._show_zoom()
 
     def _show_photograph(self, photograph: Photograph) -> None:
         for key in ("original", "heat"):
             self.panes[key].set_message("")
             self.panes[key].set_photograph(photograph)
+        has_mask = bool(self._session.table.masks[self._row])
+        self.panes["mask"].set_message("" if has_mask else tr("This image has no mask."))
+        self.panes["mask"].set_photograph(Photograph(photograph.mask))
         self._show_outline()
 
     def _show_outline(self) -> None:
@@ -264,13 +319,35 @@ class Viewer(QWidget):
         self._outlined.setToolTip(tip if has_mask else tr("This image has no mask."))
         shown = has_mask and self._outlined.isChecked()
         lines = photograph.outline if photograph is not None and shown else _NO_LINES
-        for pane in self.panes.values():
-            pane.set_outline(lines)
+        for key, pane in self.panes.items():
+            pane.set_outline(_NO_LINES if key in ("mask", "reason") else lines)
 
     def _show_map(self) -> None:
         """Take the map of the current image, or colour nothing until it comes."""
-        self._map = self._maps.map(self._row) if self._is_on("heat") else None
+        wanted = self._is_on("heat") or (self._maps.are_there and self._contoured.isChecked())
+        self._map = self._maps.map(self._row) if wanted else None
         self._colour_map()
+        self._show_contours()
+
+    def _show_contours(self) -> None:
+        """Draw where the map reaches what stands for the thresholds, and say what that is."""
+        session, scale = self._session, self._contours
+        values: dict[str, float] = {}
+        cuts: tuple[tuple[Zone, float | None], ...]
+        cuts = (("review", session.review), ("fail", session.threshold))
+        for zone, score in cuts:
+            value = scale.value(score) if self._contoured.isChecked() else None
+            if value is not None:
+                values[ZONE_TONES[zone]] = value
+        drawn = []
+        if self._map is not None:
+            drawn = [(tone, contour(self._map, value)) for tone, value in values.items()]
+        for key in _CONTOURED:
+            self.panes[key].set_contours(drawn)
+        words = ", ".join(f"{value:.4g}" for value in values.values())
+        self._contour_text.setText(tr("contours at {values}", values=words) if words else "")
+        self._contour_text.setToolTip(scale.meaning())
+        self._contoured.setToolTip(f"{tr('Contours of the heat map')}\n{scale.meaning()}")
 
     def _colour_map(self) -> None:
         """Lay the map of the current image over the photograph, on the scale of all maps."""
@@ -288,6 +365,59 @@ class Viewer(QWidget):
         self.panes["heat"].set_overlay(overlay, self.opacity.value() / 100)
         if self._difference is not None:
             self._show_difference(self._difference)
+
+    def _ask_reason(self) -> None:
+        """Ask to which normal image the current one comes nearest, if that is looked at."""
+        wanted = self._is_on("reason") and self._row >= 0
+        self.reason_bar.setVisible(wanted)
+        if wanted:
+            self._reasons.want(self._row)
+        else:
+            self._reasons.withdraw()
+        self._show_reason()
+
+    def _show_reason(self) -> None:
+        """Show what is known of the reason, frame the places, and say what is missing."""
+        wanted = self._is_on("reason") and self._row >= 0
+        reason = self._reasons.reason(self._row) if wanted else None
+        for key in _CONTOURED:
+            self.panes[key].set_box(reason.box if reason is not None else None)
+        if not wanted:
+            return
+        refusal = self._reasons.refusal(self._row)
+        pane, source = self.panes["reason"], Photograph()
+        if reason is not None:
+            source = self._reasons.photograph(reason) or source
+        pane.set_message(refusal or tr("Loading…"))
+        pane.set_photograph(source)
+        pane.set_box(reason.source_box if reason is not None else None)
+        own = int(self._session.table.ids[self._row])
+        can_open = reason is not None and reason.source not in (-1, own)
+        pane.setToolTip(tr("Click to look at this image") if can_open else "")
+        photograph = self._photographs.photograph(self._row)
+        place = None
+        if reason is not None and reason.box is not None and photograph is not None:
+            place = cropped(photograph, reason.box)
+        message = refusal or tr("Loading…")
+        self.reason_bar.show_reason(reason, place, message, can_open=can_open)
+        paths = self._session.table.paths
+        back = PurePosixPath(paths[self._left]).name if self._left >= 0 else ""
+        self.reason_bar.show_way_back(back)
+
+    def _open_normal(self) -> None:
+        """Look at the normal image that comes nearest; the bar leads back."""
+        reason = self._reasons.reason(self._row) if self._row >= 0 else None
+        if reason is None or reason.source < 0:
+            return
+        rows = np.flatnonzero(self._session.table.ids == reason.source)
+        if len(rows):
+            self._left, self._opened = self._row, int(rows[0])
+            self._look_at(self._opened)
+
+    def _look_at(self, row: int) -> None:
+        if row >= 0:
+            self._session.set_current(row)
+            self._session.select(np.array([row], np.int64))
 
     def _ask_reconstruction(self) -> None:
         """Ask the method to rebuild the current image, if that is looked at."""
@@ -356,6 +486,8 @@ def _title(key: str) -> str:
     return {
         "original": tr("Original"),
         "heat": tr("Heat map"),
+        "mask": tr("Mask"),
+        "reason": tr("Most similar"),
         "reconstruction": tr("Rebuilt"),
         "difference": tr("Difference"),
     }[key]
@@ -365,9 +497,15 @@ def _tip(key: str) -> str:
     return {
         "original": tr("The photograph as it is on disk"),
         "heat": tr("Where the method finds the image unusual, on one scale for the whole folder"),
+        "mask": tr("The ground-truth mask: white where the image is defective"),
+        "reason": tr("Why: the normal image that comes nearest, and where it does"),
         "reconstruction": tr("What the method makes of the image: what it knows, it rebuilds"),
         "difference": tr("How much the image differs from what the method rebuilt"),
     }[key]
+
+
+def _no_reasons() -> str:
+    return tr("The method of the open run gives no reasons.")
 
 
 def _no_rebuilding() -> str:

@@ -1,8 +1,16 @@
 """Numbers per pixel as colours, masks as lines."""
 
 import numpy as np
+import pyqtgraph as pg
 
-from desktop_app.gui.inspector.heat import difference, greyed, heat_rgba, outline, pixels_of
+from desktop_app.gui.inspector.heat import (
+    contour,
+    difference,
+    greyed,
+    heat_rgba,
+    outline,
+    pixels_of,
+)
 from desktop_app.gui.theme import colour_map
 
 GREY = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
@@ -83,3 +91,37 @@ def test_the_usual_part_of_a_scale_is_grey() -> None:
     assert (shown[:128] == 80).all()
     assert (shown[128:] == red[128:]).all()
     assert greyed(red, (0.0, 2.0), None) is red
+
+
+def smooth_map(height: int, width: int) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.sin(rows / 4.3) * np.cos(columns / 5.1) + 0.1 * np.sin(rows * columns / 90)
+
+
+def test_contours_equal_those_of_pyqtgraph() -> None:
+    values = smooth_map(40, 50)
+    expected = np.array(pg.functions.isocurve(values, 0.4))[..., ::-1].reshape(-1, 4)
+    lines = contour(values, 0.4) * [50, 40, 50, 40]
+    inside = lines[((lines > 0.499) & (lines < [49.501, 39.501, 49.501, 39.501])).all(axis=1)]
+    assert len(inside) == len(expected)
+    middles = (inside[:, None, :2] + inside[:, None, 2:]) / 2
+    wanted = (expected[None, :, :2] + expected[None, :, 2:]) / 2
+    gaps = np.linalg.norm(middles - wanted, axis=2)
+    assert gaps.min(axis=0).max() < 1e-3
+    assert gaps.min(axis=1).max() < 1e-3
+
+
+def test_a_contour_surrounds_what_is_above_it_and_ends_at_the_edge() -> None:
+    values = np.zeros((10, 20))
+    values[4:6, 8:10] = 1.0
+    lines = contour(values, 0.5)
+    assert len(lines) == 8
+    assert np.allclose(lines[:, [0, 2]].min(), 8 / 20)
+    assert np.allclose(lines[:, [0, 2]].max(), 10 / 20)
+    values[:, :5] = 1.0
+    assert (contour(values, 0.5)[:, [1, 3]] == 0).any()
+
+
+def test_a_level_that_no_value_reaches_has_no_contour() -> None:
+    assert contour(np.zeros((4, 5)), 1.0).shape == (0, 4)
+    assert contour(np.full((4, 5), np.nan), 1.0).shape == (0, 4)
