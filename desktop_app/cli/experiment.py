@@ -8,7 +8,7 @@ from typing import Any
 
 from desktop_app.cli.probe import print_table, share
 from desktop_app.cli.progress import Progress
-from desktop_app.cli.train import new_spec
+from desktop_app.cli.train import chosen_region, new_spec
 from desktop_app.core.catalog import described_experiments
 from desktop_app.core.experiments import chosen_by_name, experiment_specs, variant_name
 from desktop_app.core.plugins import find_method
@@ -29,6 +29,7 @@ def experiment(options: argparse.Namespace) -> int:
     specs = experiment_specs(new_spec(options), str(chosen["name"]), chosen["variants"])
     for spec in specs:
         kind.params_type.parse(spec.params)
+    region = chosen_region(options)
     out = made_folder(options.out.absolute())
     folders = [out / _file_name(variant_name(spec)) for spec in specs]
     for folder in folders:
@@ -39,7 +40,7 @@ def experiment(options: argparse.Namespace) -> int:
     with stopped_by_interrupt(commands):
         for spec, folder in zip(specs, folders, strict=True):
             print(f"{spec.title}:", file=sys.stderr)
-            run = Run.create(folder, spec)
+            run = Run.create(folder, spec, region)
             with Progress(as_json=options.json) as show:
                 state = train_run(run, commands, show)
             rows.append(_row(run, state))

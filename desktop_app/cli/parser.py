@@ -120,6 +120,19 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         help="do not train on the images that FILE names, a path below FOLDER on each line",
     )
     parser.add_argument(
+        "--region",
+        type=Path,
+        metavar="MASK",
+        help="only what is white in this image counts, stretched over images of any size: nothing "
+        "else is learned from, scored or measured",
+    )
+    parser.add_argument(
+        "--ignore",
+        type=Path,
+        metavar="MASK",
+        help="what is white in this image does not count",
+    )
+    parser.add_argument(
         "--hold-out",
         type=_share,
         metavar="SHARE",

@@ -12,6 +12,7 @@ from desktop_app.core.catalog import described_presets
 from desktop_app.core.experiments import chosen_by_name
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.plugins import find_method
+from desktop_app.core.regions import Region, joined, read_region
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.states import read_state
 from desktop_app.sdk.errors import InvalidInput, InvalidParameter
@@ -72,7 +73,15 @@ def _run(options: argparse.Namespace) -> Run:
         return _resumed(Run.open(path), options, assigned(options.assignments))
     if not options.method:
         raise InvalidParameter("Name a method with --method; `loupe methods` lists them.")
-    return Run.create(path, new_spec(options))
+    return Run.create(path, new_spec(options), chosen_region(options))
+
+
+def chosen_region(options: argparse.Namespace) -> Region | None:
+    """Return what counts of every image, None for all of it. Raises InvalidInput."""
+    counted, ignored = (
+        read_region(path) if path is not None else None for path in (options.region, options.ignore)
+    )
+    return joined(counted, ignored)
 
 
 def new_spec(options: argparse.Namespace) -> JobSpec:
@@ -145,6 +154,12 @@ def _resumed(run: Run, options: argparse.Namespace, changes: dict[str, str]) -> 
     if options.preset:
         raise InvalidInput(
             f"'{run.path}' has its parameters already: leave --preset out, or start a new run."
+        )
+    region = chosen_region(options)
+    if region is not None and region.hash != spec.region:
+        raise InvalidInput(
+            f"'{run.path}' was begun with another region of interest: leave --region and --ignore "
+            "out, or name a new folder with --out."
         )
     wanted = {"method": options.method, "image_size": options.image_size, "split": options.split}
     for name, value in (wanted | _given(options, _FIXED)).items():

@@ -253,7 +253,7 @@ def array_of(result: Result, name: str) -> NDArray[Any]:
 
 def _write_maps(folder: Path, table: ImageTable, maps: NDArray[Any]) -> None:
     """Write each map as exact .npy and as a picture on one scale, in the images' sub-folders."""
-    low, high = np.percentile(maps[:: max(1, len(maps) // 200)], (1, 99.9))
+    low, high = np.nanpercentile(maps[:: max(1, len(maps) // 200)], (1, 99.9))
     for row, path in enumerate(table.paths):
         target = folder / f"{path}.npy"
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,8 @@ class Probed:
     folder_key: str
     table: ImageTable
     """Row i is image i of the data set."""
+    region: str = ""
+    """Hash of the region of interest that the images show, "" for all of them."""
 
     def known_as(self) -> str:
         """Return a text that tells these images, their size, halves and labels from others."""
@@ -60,6 +62,7 @@ class Probed:
             self.halves.classes,
             self.halves.known_codes.tolist(),
             self.halves.asked_codes.tolist(),
+            *([self.region] if self.region else []),
         ]
         digest.update(json.dumps(about).encode())
         return digest.hexdigest()

@@ -129,5 +129,5 @@ def _map_range(maps: NDArray[Any] | None) -> tuple[float, float]:
     if maps is None or not len(maps):
         return 0.0, 1.0
     some = np.asarray(maps[:: max(1, len(maps) // _RANGE_MAPS)])
-    low, high = np.percentile(some, (1, 99.9))
+    low, high = np.nanpercentile(some, (1, 99.9))
     return float(low), float(max(high, low + 1e-12))

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from desktop_app.core.files import write_array
 from desktop_app.core.images import ImageFolder
-from desktop_app.core.pixels import CachedDataset, PixelCache, natural_channels
+from desktop_app.core.pixels import PixelCache, natural_channels
 from desktop_app.core.projection import leading_axes
+from desktop_app.core.regions import InsideRegion, mean_colour
 from desktop_app.core.runs import Run
 from desktop_app.core.scoring import Evaluation, ThresholdTable, truth_from_labels
 from desktop_app.core.settings import cache_dir
 from desktop_app.core.table import ImageTable
+from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.errors import InvalidInput, UnreadableRun
 
 SIDE = 64
@@ -68,7 +70,7 @@ def floor_of(run: Run, folder: ImageFolder, table: ImageTable, rows: NDArray[Any
         return None
     own_folder, trained = seen
     measured = table.where(np.asarray(rows, dtype=np.int64))
-    kept = _kept_path(trained, measured)
+    kept = _kept_path(trained, measured, run.spec().region)
     if kept.exists():
         return Floor(*np.load(kept, allow_pickle=False))
     channels = natural_channels(trained)
@@ -77,6 +79,11 @@ def floor_of(run: Run, folder: ImageFolder, table: ImageTable, rows: NDArray[Any
         second = _pixels(folder, measured, channels)
     except InvalidInput:
         return None
+    region = run.region()
+    if region is not None:
+        inside = region.at(SIDE, SIDE)
+        colour = mean_colour(first, inside)
+        first, second = InsideRegion(first, inside, colour), InsideRegion(second, inside, colour)
     floor = _measured(first, second)
     write_array(kept, np.stack([floor.mean_image, floor.principal_components]))
     return floor
@@ -104,14 +111,14 @@ def _trained_on(run: Run) -> tuple[ImageFolder, ImageTable] | None:
     return folder, table.where(np.array(rows, dtype=np.int64))
 
 
-def _pixels(folder: ImageFolder, table: ImageTable, channels: int) -> CachedDataset:
+def _pixels(folder: ImageFolder, table: ImageTable, channels: int) -> Dataset:
     cache = PixelCache(folder, SIDE, channels)
     for _ in cache.fill(table):
         pass
     return cache.dataset(table)
 
 
-def _measured(trained: CachedDataset, measured: CachedDataset) -> Floor:
+def _measured(trained: Dataset, measured: Dataset) -> Floor:
     mean = _mean(trained)  # (F,)
     rows = np.unique(np.linspace(0, len(trained) - 1, min(len(trained), _FITTED)).astype(np.int64))
     centred = trained.images(rows).reshape(len(rows), -1).astype(np.float64) - mean  # (n, F)
@@ -129,7 +136,7 @@ def _measured(trained: CachedDataset, measured: CachedDataset) -> Floor:
     )
 
 
-def _mean(data: CachedDataset) -> Floats:
+def _mean(data: Dataset) -> Floats:
     total = np.zeros(int(np.prod(data.sample_shape)))
     for start in range(0, len(data), _BLOCK):
         images = data.images(slice(start, start + _BLOCK))
@@ -138,9 +145,9 @@ def _mean(data: CachedDataset) -> Floats:
     return mean
 
 
-def _kept_path(trained: ImageTable, measured: ImageTable) -> Path:
-    """Return the file that holds the floor of these images, as they are now."""
-    mark = hashlib.blake2b(f"{SIDE} {COMPONENTS}".encode(), digest_size=16)
+def _kept_path(trained: ImageTable, measured: ImageTable, region: str) -> Path:
+    """Return the file that holds the floor of these images in a region, as they are now."""
+    mark = hashlib.blake2b(f"{SIDE} {COMPONENTS} {region}".strip().encode(), digest_size=16)
     for table in (trained, measured):
         mark.update("\n".join(table.paths).encode("utf-8", "surrogateescape"))
         mark.update(np.ascontiguousarray(table.fingerprints).tobytes())

@@ -16,12 +16,20 @@ _STOPS = np.array(
         [1.00, 252, 253, 191],
     ]
 )
+OUTSIDE = 128
+"""The grey of what does not count."""
+
 _TABLE = np.stack(
     [np.interp(np.linspace(0, 1, 256), _STOPS[:, 0], _STOPS[:, part]) for part in (1, 2, 3)], axis=1
 ).astype(np.uint8)
 
 
 def heat_picture(anomaly_map: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Return a map (H, W) as colours (H, W, 3) between the values `low` and `high`."""
+    """Return a map (H, W) as colours (H, W, 3) between the values `low` and `high`.
+
+    What is not a number, because it lies outside of the region of interest, is grey.
+    """
     share = (np.asarray(anomaly_map, dtype=np.float64) - low) / max(high - low, 1e-12)
-    return _TABLE[(np.clip(share, 0, 1) * 255).astype(np.uint8)]
+    colours = _TABLE[(np.nan_to_num(np.clip(share, 0, 1)) * 255).astype(np.uint8)]
+    colours[np.isnan(share)] = OUTSIDE
+    return colours

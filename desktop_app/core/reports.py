@@ -21,6 +21,7 @@ from PIL import Image
 
 from desktop_app.core import charts
 from desktop_app.core.files import replaced
+from desktop_app.core.heatmaps import OUTSIDE
 from desktop_app.core.scoring import (
     Confusion,
     Evaluation,
@@ -152,10 +153,13 @@ def overlaid(
     """Lay a heat map (h, w) over an image (H, W, C) and return it as (H, W, 3).
 
     `usual` and `unusual` are the values at the two ends of the colours; take them from all images
-    of a folder, so that the same colour means the same everywhere.
+    of a folder, so that the same colour means the same everywhere. What is not a number, because it
+    lies outside of the region of interest, is grey.
     """
     image = _colour(pixels)
     height, width = image.shape[:2]
+    counts = np.isfinite(heat)
+    heat = np.where(counts, heat, usual)
     share = np.clip((heat - usual) / max(unusual - usual, 1e-30), 0, 1).astype(np.float32)
     resized = Image.fromarray(share).resize((width, height), Image.Resampling.BILINEAR)
     share = np.asarray(resized, dtype=np.float32)
@@ -163,6 +167,9 @@ def overlaid(
     colour = np.stack([np.interp(share, stops, HEAT[:, i]) for i in range(3)], axis=-1)
     opacity = (HEAT_OPACITY * np.sqrt(share))[..., None]
     mixed: NDArray[np.float64] = image + opacity * (colour - image)
+    if not counts.all():
+        outside = ~np.asarray(Image.fromarray(counts).resize((width, height)), np.bool_)
+        mixed[outside] = image[outside] + HEAT_OPACITY * (OUTSIDE - image[outside])
     return (mixed + 0.5).astype(np.uint8)
 
 

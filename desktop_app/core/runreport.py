@@ -44,6 +44,7 @@ _MOST_MISTAKES = 12
 _SIDE = 320
 """Longest side of a picture in pixels: a report is one file that is sent around."""
 _MOST_MAP_BYTES = 512 << 20
+_CHANNELS = {1: "grey", 3: "rgb"}
 _SOFTWARE = ("loupe-workbench", "torch", "torchvision", "numpy", "scipy", "scikit-learn")
 
 
@@ -176,7 +177,7 @@ def _summary(request: ReportRequest) -> RunSummary:
         trained_images=len(data["paths"]) if data else 0,
         seconds=float(last["elapsed"]),
         finished=float(last["time"]),
-        settings=_settings(spec),
+        settings=_settings(spec, run),
         versions=_versions(),
         remarks=[*_remarks(request, run, str(last["state"])), *training_sentences(events)],
     )
@@ -192,12 +193,24 @@ def training_command(spec: JobSpec, out: Path) -> str:
         parts += ["--set", f"{name}={value}"]
     parts += ["--image-size", str(spec.image_size), "--seed", str(spec.seed)]
     parts += ["--split", spec.split] if spec.split else []
+    parts += ["--channels", _CHANNELS[spec.channels]] if spec.channels else []
+    parts += ["--hold-out", str(spec.hold_out)] if spec.hold_out else []
+    parts += ["--folds", str(spec.folds)] if spec.folds else []
+    parts += ["--region", str(Run(out).region_path)] if spec.region else []
     return shlex.join([*parts, "--out", f"{out}-again"])
 
 
-def _settings(spec: JobSpec) -> dict[str, Any]:
+def _settings(spec: JobSpec, run: Run) -> dict[str, Any]:
     chosen = {"image size": f"{spec.image_size} px", "seed": spec.seed, "device": spec.device}
+    if spec.region:
+        chosen["region of interest"] = _region_words(run)
     return {**chosen, **spec.params}
+
+
+def _region_words(run: Run) -> str:
+    """Return how much of the images counts, and the hash that tells it from others."""
+    region = run.region()
+    return "" if region is None else f"{region.share:.1%} of the image, {region.hash}"
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
     spec.json            what was asked for
     data.json            which images were trained on, their channels
     events.jsonl         everything that happened
+    region.png           the part of every image that counts, where not all of it does
     run.lock             who works here, while somebody does
     checkpoints/<step>/  where a resumed training starts again
     method/              the trained method
@@ -31,6 +32,7 @@ from desktop_app.core.eventlog import read_events
 from desktop_app.core.files import read_json, write_json
 from desktop_app.core.locks import Lock, read_lock
 from desktop_app.core.refusals import made_folder
+from desktop_app.core.regions import Region, region_from_png
 from desktop_app.core.states import read_about, read_state
 from desktop_app.sdk.errors import InvalidInput, UnreadableRun
 from desktop_app.sdk.method import State
@@ -85,6 +87,8 @@ class JobSpec(BaseModel):
     """Paths of images that are not trained on; they are scored like all others."""
     hold_out: float = Field(0.0, ge=0.0, le=0.5)
     """Share of the training images kept back, so that there are scores of images never seen."""
+    region: str = ""
+    """Hash of the region of interest, which lies beside the spec; "": all of every image counts."""
     folds: int = Field(0, ge=0, le=50)
     """Afterwards train this many more times, each without one part, and score that part."""
     method: str = ""
@@ -194,14 +198,19 @@ class Run(JobFolder):
     """A training and what came of it."""
 
     @classmethod
-    def create(cls, path: Path, spec: JobSpec) -> "Run":
-        """Make a run folder. Raises InvalidInput when something is already there."""
+    def create(cls, path: Path, spec: JobSpec, region: Region | None = None) -> "Run":
+        """Make a run folder, with a copy of the region of interest.
+
+        Raises InvalidInput when something is already there.
+        """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InvalidInput(
                 f"'{path}' exists and is not empty: name a new folder, or resume what is in it."
             )
         run = cls(made_folder(path))
-        run.write_spec(spec)
+        if region is not None:
+            run.region_path.write_bytes(region.png())
+        run.write_spec(spec.model_copy(update={"region": region.hash if region else ""}))
         return run
 
     @classmethod
@@ -220,6 +229,33 @@ class Run(JobFolder):
     def attached_path(self) -> Path:
         """Copies of the trained runs that parameters name, a run folder for each."""
         return self.path / "attached"
+
+    @property
+    def region_path(self) -> Path:
+        """The region of interest, a PNG file that is white where images count."""
+        return self.path / "region.png"
+
+    def region(self) -> Region | None:
+        """Return the region of interest, None where all of every image counts.
+
+        Raises UnreadableRun when its file is gone, damaged or another one.
+        """
+        wanted = self.spec().region
+        if not wanted:
+            return None
+        try:
+            region = region_from_png(self.region_path.read_bytes())
+        except (OSError, InvalidInput) as problem:
+            raise UnreadableRun(
+                f"The region of interest of '{self.path}' cannot be read ({problem}): put its "
+                f"'{self.region_path.name}' back, or train a new run."
+            ) from None
+        if region.hash != wanted:
+            raise UnreadableRun(
+                f"'{self.region_path}' is not the region of interest that this run was trained "
+                "with: put the original back, or train a new run."
+            )
+        return region
 
     @property
     def is_trained(self) -> bool:

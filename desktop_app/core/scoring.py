@@ -99,7 +99,8 @@ def evaluate(
     """Measure scores (N,) and, where given, maps (N, H, W) against labels and masks.
 
     Images labelled "" are left out of every measure. In the pixel measures a normal image counts
-    as an empty mask, and an anomalous image whose mask is missing or empty is left out.
+    as an empty mask, and an anomalous image whose mask is missing or empty is left out; pixels of
+    a map that are not a number, as outside of a region of interest, are left out as well.
 
     Raises InvalidInput where lengths or shapes differ or a score is not finite.
     """
@@ -732,6 +733,7 @@ def _defect_pixels(
     regions: list[Counts] = [np.empty(0, dtype=np.int64)]
     count = 0
     for scores, mask in _measured_images(maps, masks):
+        mask = mask & np.isfinite(scores)
         numbers, found = label(mask, structure=touching)
         values.append(scores[mask])
         regions.append(numbers[mask].astype(np.int64) + (count - 1))
@@ -745,7 +747,7 @@ def _normal_pixels(
     """Yield the scores of all pixels outside the masks, in new arrays of bounded size."""
     waiting: list[NDArray[np.floating[Any]]] = []
     for scores, mask in _measured_images(maps, masks):
-        waiting.append(scores[~mask])
+        waiting.append(scores[~mask & np.isfinite(scores)])
         if sum(map(len, waiting)) >= PIXELS_PER_BLOCK:
             yield np.concatenate(waiting)
             waiting = []
@@ -756,7 +758,10 @@ def _normal_pixels(
 def _measured_images(
     maps: NDArray[np.floating[Any]], masks: Masks
 ) -> Iterator[tuple[NDArray[np.floating[Any]], Booleans]]:
-    """Yield map and mask, each (H, W), of the images whose truth is known."""
+    """Yield map and mask, each (H, W), of the images whose truth is known.
+
+    Pixels of a map that are no number do not count; a map of nothing else has diverged.
+    """
     for row in range(len(maps)):
         mask = masks[row]
         if mask is None:
@@ -767,7 +772,7 @@ def _measured_images(
                 f"Mask and map must have the same size; image {row} has a mask of "
                 f"{mask.shape} and a map of {scores.shape}. Resize the mask to the map."
             )
-        if not np.isfinite(scores).all():
+        if np.isinf(scores).any() or np.isnan(scores).all():
             raise InvalidInput(
                 f"Maps must hold finite numbers; the map of image {row} does not. "
                 "Training may have diverged: try a smaller learning rate."

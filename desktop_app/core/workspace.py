@@ -1,7 +1,7 @@
 """The project folder of an analyst: which folders, which runs, and what was said of images.
 
-    loupe.sqlite   folders, verdicts, tags, notes, images left out of training, settings, runs that
-                   lie elsewhere
+    loupe.sqlite   folders, verdicts, tags, notes, images left out of training, regions of interest,
+                   settings, runs that lie elsewhere
     runs/          one run folder per training
 
 Image folders are known by their key and what is said of an image by its relative path, so a
@@ -19,6 +19,7 @@ from desktop_app.core.database import reading, stored, writing
 from desktop_app.core.images import folder_key
 from desktop_app.core.moved import found_again, holds_the_images_of, move_cache
 from desktop_app.core.refusals import made_folder, shown
+from desktop_app.core.regions import Region, region_from_png
 from desktop_app.core.settings import data_dir
 from desktop_app.sdk.errors import InvalidInput
 
@@ -54,10 +55,11 @@ _MIGRATIONS = (
         folder TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (folder, path)
     ) WITHOUT ROWID
     """,
+    "CREATE TABLE regions (folder TEXT PRIMARY KEY, png BLOB NOT NULL) WITHOUT ROWID",
 )
 
-_ABOUT_IMAGES = ("verdicts", "tags", "notes", "left_out")
-"""Tables with one row per image, moved along with its folder."""
+_ABOUT_FOLDERS = ("verdicts", "tags", "notes", "left_out", "regions")
+"""Tables of what was said of a folder and its images, moved along with it."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,8 @@ class Workspace:
     def relocate(self, key: str, new_root: Path, trusting: bool = False) -> str:
         """Say that a folder moved; return its new key.
 
-        Verdicts, tags, notes, images left out and the pixel cache move along. Raises InvalidInput
-        when the new place holds other images, unless `trusting`.
+        Verdicts, tags, notes, images left out, the region and the pixel cache move along. Raises
+        InvalidInput when the new place holds other images, unless `trusting`.
         """
         old = self.folder(key)
         resolved = new_root.expanduser().resolve()
@@ -294,6 +296,22 @@ class Workspace:
             statement = "DELETE FROM notes WHERE folder = ? AND path = CAST(? AS TEXT)"
             self._say(key, statement, [(path,)])
 
+    def region(self, key: str) -> Region | None:
+        """Return the region of interest of a folder, None where all of every image counts."""
+        with reading(self._database, _MIGRATIONS) as connection:
+            row = connection.execute("SELECT png FROM regions WHERE folder = ?", (key,)).fetchone()
+        return None if row is None else region_from_png(row[0])
+
+    def set_region(self, key: str, region: Region | None) -> None:
+        """Keep the region of interest of a folder; None: all of every image counts."""
+        with writing(self._database, _MIGRATIONS) as connection:
+            if region is None:
+                connection.execute("DELETE FROM regions WHERE folder = ?", (key,))
+            else:
+                connection.execute(
+                    "INSERT OR REPLACE INTO regions VALUES (?, ?)", (key, region.png())
+                )
+
     # --- settings ------------------------------------------------------------------------------
 
     def setting(self, name: str, default: Any = None) -> Any:
@@ -336,7 +354,7 @@ class Workspace:
 
     def _rename(self, old: KnownFolder, new_key: str, new_root: Path) -> None:
         with writing(self._database, _MIGRATIONS) as connection:
-            for table in _ABOUT_IMAGES:
+            for table in _ABOUT_FOLDERS:
                 # What was said at the new place already is newer, and wins.
                 connection.execute(
                     f"UPDATE OR IGNORE {table} SET folder = ? WHERE folder = ?", (new_key, old.key)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
+import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.sdk.data import Dataset
@@ -109,6 +110,13 @@ class Method(ABC, Generic[P]):
         self.params: P = params if params is not None else self.params_type()  # type: ignore[assignment]
         self.seed = seed
         self.device = device
+        self.region: NDArray[np.bool_] | None = None
+        """(H, W): where images count; None: everywhere.
+
+        The host sets it before `fit` and before `restore`, hands over images whose other pixels
+        hold one colour, and takes no notice of maps there. A method that draws its score from a
+        map leaves out what lies outside.
+        """
 
     @abstractmethod
     def fit(self, data: Dataset) -> Events:

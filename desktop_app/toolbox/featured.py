@@ -192,14 +192,18 @@ class InspectedPatches(FeaturedMethod[P]):
 
         def both(patches: Tensor) -> tuple[Tensor, ...]:
             distances = self.distances(patches)
-            return worst_patches(distances), enlarged(distances, size)
+            return worst_patches(distances, region=self.region), enlarged(distances, size)
 
         scores, maps = self.answers(images, both)
         return scores, maps
 
     def score(self, images: Images) -> Array:
         """Return the mean (N,) of the most unusual patches of images (N, C, S, S)."""
-        return self.answers(images, lambda patches: (worst_patches(self.distances(patches)),))[0]
+
+        def worst(patches: Tensor) -> tuple[Tensor, ...]:
+            return (worst_patches(self.distances(patches), region=self.region),)
+
+        return self.answers(images, worst)[0]
 
     def localize(self, images: Images) -> Array:
         """Return maps (N, S, S): how unusual the patches are, enlarged and smoothed."""

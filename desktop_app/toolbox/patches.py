@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,6 +27,7 @@ from desktop_app.sdk.method import State
 from desktop_app.toolbox.features import Features, restored_features
 from desktop_app.toolbox.inference import require_shape
 from desktop_app.toolbox.reconstruction import smoothed
+from desktop_app.toolbox.regions import inside
 from desktop_app.toolbox.training import to_device
 
 WORST = 0.01
@@ -195,9 +197,14 @@ def resized(one: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(one, size=size, mode="bilinear", align_corners=False)
 
 
-def worst_patches(distances: Tensor, share: float = WORST) -> Tensor:
-    """Return the mean (N,) of that share of the largest distances (N, H, W): at least of one."""
-    flat = distances.flatten(1)
+def worst_patches(
+    distances: Tensor, share: float = WORST, *, region: NDArray[np.bool_] | None = None
+) -> Tensor:
+    """Return the mean (N,) of that share of the largest distances (N, H, W) that count.
+
+    It is the mean of one at least.
+    """
+    flat = inside(distances, region)
     return flat.topk(max(1, round(share * flat.shape[1])), dim=1).values.mean(1)
 
 

@@ -12,11 +12,14 @@ Shapes: N images, C channels, H rows, W columns.
 
 from abc import abstractmethod
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from desktop_app.sdk.data import Array, Images
 from desktop_app.toolbox.inference import inference, require_shape
+from desktop_app.toolbox.regions import inside
 from desktop_app.toolbox.running import RunningMean
 
 PULL = 1 / 3
@@ -31,6 +34,7 @@ class ReconstructionScores:
     """Gives Scores and Localizes to a TorchMethod that can rebuild its input."""
 
     sample_shape: tuple[int, int, int] | None
+    region: NDArray[np.bool_] | None
 
     @abstractmethod
     def reconstruction(self, images: Tensor) -> Tensor:
@@ -39,7 +43,8 @@ class ReconstructionScores:
     @inference
     def score(self, images: Tensor) -> Tensor:
         """Return the mean squared error (N,) per pixel and channel; higher is more unusual."""
-        return (self._checked(images) - self.reconstruction(images)).square().mean(dim=(1, 2, 3))
+        error = (self._checked(images) - self.reconstruction(images)).square()
+        return inside(error.mean(dim=1), self.region).mean(dim=1)
 
     @inference
     def localize(self, images: Tensor) -> Tensor:
@@ -61,7 +66,7 @@ class CalibratedScores(ReconstructionScores):
     @inference
     def score(self, images: Tensor) -> Tensor:
         """Return the peak (N,) of each map of `localize`; higher is more unusual."""
-        return worst_spot(self._map(images))
+        return worst_spot(self._map(images), self.region)
 
     @inference
     def localize(self, images: Tensor) -> Tensor:
@@ -71,7 +76,7 @@ class CalibratedScores(ReconstructionScores):
     def inspect(self, images: Images) -> tuple[Array, Array]:
         """Return scores (N,) and maps (N, H, W), rebuilding the images once."""
         maps: Array = self.localize(images)
-        return maps.max(axis=(1, 2)), maps
+        return worst_spot(torch.from_numpy(maps), self.region).numpy(), maps
 
     def _map(self, images: Tensor) -> Tensor:
         rebuilt = self.reconstruction(self._checked(images))
@@ -110,9 +115,9 @@ def error_map(error: Tensor, usual: Tensor) -> Tensor:
     return smoothed(error.square().mean(dim=1)) / (usual + _FLOOR * usual.mean() + _LEAST_ERROR)
 
 
-def worst_spot(maps: Tensor) -> Tensor:
-    """Return the peak (N,) of maps (N, H, W)."""
-    return maps.amax(dim=(1, 2))
+def worst_spot(maps: Tensor, region: NDArray[np.bool_] | None = None) -> Tensor:
+    """Return the peak (N,) of maps (N, H, W) where they count."""
+    return inside(maps, region).amax(dim=1)
 
 
 def smoothed(maps: Tensor, sigma: float | None = None, radius: int | None = None) -> Tensor:

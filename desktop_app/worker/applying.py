@@ -25,7 +25,9 @@ from desktop_app.core.files import ArrayWriter, write_array
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.latentmap import Axes, projected
 from desktop_app.core.pixels import PixelCache
+from desktop_app.core.regions import Region
 from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
+from desktop_app.core.sight import counted, seen_by
 from desktop_app.sdk.capabilities import (
     Clusters,
     Embeds,
@@ -189,7 +191,10 @@ def apply_method(
     result.path.mkdir(parents=True, exist_ok=True)
     for name in ("rows.json", "watched.npy"):
         (result.path / name).unlink(missing_ok=True)
-    _write_arrays(method, data, result, narrator, outputs, commands, most_map_bytes)
+    seen = seen_by(run, data)
+    _write_arrays(
+        method, run.region(), seen, result, narrator, outputs, commands, most_map_bytes
+    )
     about = _write_positions(result)
     if "latents" in wanted and isinstance(method, Embeds) and not isinstance(method, Encodes):
         _write_embedded(method.embed(), run, folder, table, result)
@@ -222,6 +227,7 @@ def _made_by(method: Method[Any], wanted: Collection[str]) -> list[_Output]:
 
 def _write_arrays(
     method: Method[Any],
+    region: Region | None,
     data: Dataset,
     result: Result,
     narrator: Narrator,
@@ -238,6 +244,8 @@ def _write_arrays(
             commands.require_no_stop()
             rows = slice(start, min(start + _BATCH, len(data)))
             found = _computed(method, data.images(rows), outputs)
+            if "maps" in found:
+                found["maps"] = counted(region, found["maps"])
             for name, values in found.items():
                 if _is_too_large(name, values[0].nbytes * len(data), most_map_bytes):
                     outputs = [output for output in outputs if output.name != name]

@@ -18,6 +18,7 @@ from desktop_app.core.holdout import fold_numbers
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import Result, Run
+from desktop_app.core.sight import seen_by
 from desktop_app.sdk.capabilities import Scores
 from desktop_app.sdk.data import Dataset, LabelledDataset, batches
 from desktop_app.sdk.errors import InvalidInput
@@ -84,11 +85,11 @@ def _scored_fold(
 ) -> Floats:
     """Train without the images of a fold and return their scores."""
     spec = run.spec()
-    method = new_method(spec, chosen_device(spec.device), run.attached_path)
+    method = new_method(spec, chosen_device(spec.device), run.attached_path, run.region())
     require(method, Scores, "score images, which folds are for")
     cache = PixelCache(folder, spec.image_size, channels_of(run))
     outside = table.where(~inside)
-    data: Dataset = cache.dataset(outside)
+    data = seen_by(run, cache.dataset(outside))
     if method.uses_labels:
         data = LabelledDataset(data, outside.labels)
     what = f"Fold {fold + 1} of {spec.folds}"
@@ -96,7 +97,7 @@ def _scored_fold(
         if isinstance(event, Metrics):
             narrator.progress(what, round(_FINE * event.progress), _FINE)
             commands.require_no_stop()
-    return _scores(method, cache.dataset(table.where(inside)))
+    return _scores(method, seen_by(run, cache.dataset(table.where(inside))))
 
 
 def _scores(method: Method[Any], data: Dataset) -> Floats:

@@ -11,6 +11,7 @@ from typing import Any
 from desktop_app.core.ensembles import is_ensemble
 from desktop_app.core.files import replaced
 from desktop_app.core.plugins import find_method
+from desktop_app.core.regions import Region
 from desktop_app.core.runs import JobSpec, Run
 from desktop_app.core.states import write_state
 from desktop_app.sdk.capabilities import Scores
@@ -20,8 +21,10 @@ from desktop_app.sdk.params import Params, parameter_schema
 from desktop_app.worker.devices import chosen_device
 
 
-def new_method(spec: JobSpec, device: str, attached: Path | None = None) -> Method[Any]:
-    """Return an untrained method with the parameters of a spec.
+def new_method(
+    spec: JobSpec, device: str, attached: Path | None = None, region: Region | None = None
+) -> Method[Any]:
+    """Return an untrained method with the parameters of a spec, for a region of interest.
 
     Trained runs that a parameter names are attached: the copy of each in the folder `attached`
     where there is one. Raises UnknownMethod, InvalidParameter, or UnreadableRun when a named run
@@ -30,6 +33,7 @@ def new_method(spec: JobSpec, device: str, attached: Path | None = None) -> Meth
     kind, _ = find_method(spec.method)
     params = kind.params_type.parse(spec.params)
     method = kind(params, seed=spec.seed, device=device)
+    method.region = region.at(spec.image_size, spec.image_size) if region is not None else None
     for name, named in named_runs(kind, params).items():
         copy = attached / name if attached is not None else named
         method.attach_run(name, trained_method(copy if copy.is_dir() else named, device))
@@ -63,6 +67,8 @@ def _copy_trained(run: Run, target: Path) -> None:
         temporary.mkdir(parents=True)
         copy = Run(temporary)
         copy.write_spec(run.spec())
+        if run.region_path.is_file():
+            shutil.copyfile(run.region_path, copy.region_path)
         if (data := run.data()) is not None:
             copy.write_data(data | {"paths": [], "left_out": []})
         write_state(copy.method_path, state, step=0)
@@ -82,7 +88,7 @@ def trained_method(path: Path, device: str = "auto") -> Method[Any]:
             f"'{path.name}' is an ensemble, which has scores alone: use one of its runs."
         )
     state = run.trained_state()
-    method = new_method(spec, chosen_device(device), run.attached_path)
+    method = new_method(spec, chosen_device(device), run.attached_path, run.region())
     method.restore(state)
     return method
 

@@ -74,7 +74,9 @@ class Probe:
         if found is not None:
             part = SomeRows(self._data, rows)
             self._places = found.rows
-            self._probed = Probed(part, found, self._key, self._table.where(rows))
+            self._probed = Probed(
+                part, found, self._key, self._table.where(rows), self._spec.region
+            )
             self._baselines = kept_baselines(self._probed, untrained_key(self._spec))
 
     def tell(

@@ -3,13 +3,16 @@
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from desktop_app.core.holdout import held_out
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.pixels import PixelCache, natural_channels
+from desktop_app.core.regions import mean_colour
 from desktop_app.core.runs import Run
+from desktop_app.core.sight import seen_by
 from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.worker.commands import Commands
@@ -30,7 +33,8 @@ def training_images(run: Run, narrator: Narrator, commands: Commands) -> tuple[I
     if known is not None:
         table = _same_images(table, known["paths"], folder)
         channels = int(known["channels"])
-        return decoded(folder, table, spec.image_size, channels, narrator, commands)
+        table, data = decoded(folder, table, spec.image_size, channels, narrator, commands)
+        return table, seen_by(run, data)
     if not spec.channels:
         _follow("Looking into images", folder.probe(), narrator, commands)
         table = folder.table()
@@ -54,9 +58,18 @@ def training_images(run: Run, narrator: Narrator, commands: Commands) -> tuple[I
             "paths": table.paths,
             "held_out": held_paths,
             "left_out": left_out,
+            **_fill(run, data),
         }
     )
-    return table, data
+    return table, seen_by(run, data)
+
+
+def _fill(run: Run, data: Dataset) -> dict[str, Any]:
+    """Return what stands where images do not count: the mean colour of all that does."""
+    region = run.region()
+    if region is None:
+        return {}
+    return {"fill": mean_colour(data, region.at(*data.sample_shape[1:])).tolist()}
 
 
 def _without(table: ImageTable, paths: list[str]) -> ImageTable:

@@ -10,6 +10,7 @@ from desktop_app.core.baselines import Accuracies, Probed, pixel_baselines, untr
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.probe import LEAST_PER_CLASS, MOST_IMAGES, halves
 from desktop_app.core.runs import Run
+from desktop_app.core.sight import seen_by
 from desktop_app.sdk.capabilities import Encodes
 from desktop_app.sdk.data import Dataset, batches
 from desktop_app.sdk.errors import InvalidInput
@@ -64,8 +65,8 @@ def probed_run(
     again = halves(part.labels, part.splits, most)  # images that cannot be read are gone now
     if again is None:
         raise InvalidInput(f"Too few labelled images in '{folder.root}' can be read.")
-    probed = Probed(data, again, folder.key, part)
-    accuracies = {"latents": probed.measured(_encoded(method, data)[again.rows])}
+    probed = Probed(seen_by(run, data), again, folder.key, part, spec.region)
+    accuracies = {"latents": probed.measured(_encoded(method, probed.data)[again.rows])}
     accuracies |= pixel_baselines(probed)
     if has_untrained(method):
         about = {**untrained_key(spec), "fitted": probed.known_as()}

@@ -20,6 +20,7 @@ from desktop_app.core.channel import Address, Arrays, Message, receive, send
 from desktop_app.core.images import ImageFolder, decode
 from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import Run
+from desktop_app.core.sight import counted, seen_by
 from desktop_app.sdk.capabilities import (
     Decodes,
     Embeds,
@@ -30,7 +31,7 @@ from desktop_app.sdk.capabilities import (
     Represents,
     Scores,
 )
-from desktop_app.sdk.data import Images, as_images
+from desktop_app.sdk.data import ArrayDataset, Images
 from desktop_app.sdk.errors import InvalidInput, LoupeError, UnreadableImage, WorkerLost
 from desktop_app.sdk.explanation import Explanation
 from desktop_app.worker.devices import use_threads
@@ -150,7 +151,7 @@ class _Desk:
         table = table.where(np.array([row_of[image_id] for image_id in ids], dtype=np.int64))
         for _ in self._cache.fill(table):
             pass
-        return self._cache.dataset(table).images(slice(0, len(ids)))
+        return seen_by(self._run, self._cache.dataset(table)).images(slice(0, len(ids)))
 
     def _decode(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         require(self._method, Decodes, "make images of latent positions")
@@ -166,7 +167,8 @@ class _Desk:
     def _localize(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         require(self._method, Localizes, "mark what is unusual")
         images = self._images(header["ids"])
-        answer = {"images": images, "maps": self._method.localize(images)}  # type: ignore[attr-defined]
+        maps = self._method.localize(images)  # type: ignore[attr-defined]
+        answer = {"images": images, "maps": counted(self._run.region(), maps)}
         if isinstance(self._method, Scores):
             answer["scores"] = self._method.score(images)
         return {"ids": header["ids"]}, answer
@@ -190,7 +192,8 @@ class _Desk:
             pixels = decode(path, size, channels)  # (S, S, C)
         except UnreadableImage as problem:
             raise InvalidInput(f"'{path.name}' cannot be shown on the map. {problem}") from None
-        images = as_images(pixels.transpose(2, 0, 1)[None])
+        alone = ArrayDataset(pixels.transpose(2, 0, 1)[None])
+        images = seen_by(self._run, alone).images(slice(0, 1))
         answer = {"latents": self._method.encode(images)}  # type: ignore[attr-defined]
         if isinstance(self._method, Embeds) and isinstance(self._method, Represents):
             answer["vectors"] = self._method.represent(images)

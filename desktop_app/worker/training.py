@@ -79,7 +79,7 @@ class _Training:
         device = chosen_device(spec.device)
         use_threads(spec.threads)
         keep_attached(self._run)
-        method = new_method(spec, device, self._run.attached_path)
+        method = new_method(spec, device, self._run.attached_path, self._run.region())
         narrator.tell("device", device=device, name=device_name(device), **memory(device))
         try:
             table, data = training_images(self._run, narrator, self._commands)

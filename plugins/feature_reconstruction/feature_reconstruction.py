@@ -180,7 +180,7 @@ class FeatureReconstruction(InspectedPatches[FeatureReconstructionParams]):
     def _scores(self, errors: Tensor, codes: Tensor) -> Tensor:
         if self.params.scoring == "likelihood":
             return self.likelihoods(errors, codes)
-        return worst_patches(errors)
+        return worst_patches(errors, region=self.region)
 
     def views(self) -> Sequence[View]:
         """Return where the features come from, the variances, and where errors are usual."""

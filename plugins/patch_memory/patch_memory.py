@@ -38,6 +38,7 @@ from desktop_app.toolbox.featured import FeaturedMethod, PatchParams
 from desktop_app.toolbox.filters import FilterBank
 from desktop_app.toolbox.neighbours import Neighbours
 from desktop_app.toolbox.patches import PatchFeatures, enlarged, prepared_patches
+from desktop_app.toolbox.regions import counted_places, inside
 from desktop_app.toolbox.states import part, united
 from desktop_app.toolbox.weights import read_weights
 
@@ -270,13 +271,14 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
     def _gather(self, data: Dataset, patches: PatchFeatures) -> Iterator[Metrics]:
         """Put the patches of all images, or an equal share of each, among the candidates."""
         rows = even_rows(len(data), _MOST_CANDIDATES)
-        per_image = min(patches.places, max(1, _MOST_CANDIDATES // len(rows)))
+        counted = counted_places(self.region, patches.grid)
+        per_image = min(len(counted), max(1, _MOST_CANDIDATES // len(rows)))
         former = self._filled - self._images * per_image
         self._reserve(former + len(rows) * per_image, patches.dimensions)
         for some, seen in self.looked_at(data, rows, self._images):
             origins = [self._origins]
             for row, own in zip(some, seen.flatten(1, 2), strict=True):
-                chosen = _places(patches.places, per_image, [self.seed, int(row)])
+                chosen = counted[_places(len(counted), per_image, [self.seed, int(row)])]
                 target = slice(self._filled, self._filled + per_image)
                 self._candidates[target] = own[chosen.to(self.device)].half()
                 origins.append(_origins(int(row), chosen.numpy()))
@@ -297,7 +299,8 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
 
     def _choose(self, data: Dataset) -> Iterator[Metrics]:
         """Choose the memory from the candidates, round by round."""
-        self._seen = len(data) * self.patches.places + (self._former._seen if self._former else 0)
+        counted = len(counted_places(self.region, self.patches.grid))
+        self._seen = len(data) * counted + (self._former._seen if self._former else 0)
         share = max(self.params.coreset_least, round(self.params.coreset_share * self._seen))
         size = min(share, self.params.coreset_limit, len(self._candidates))
         coreset = self._coreset = self._coreset or Coreset(self._candidates)
@@ -378,7 +381,8 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
 
         def worst(patches: Tensor) -> tuple[Tensor, ...]:
             distances, rows = self._distances(patches)
-            far, place = distances.mean(3).flatten(1).max(1)
+            far, chosen = inside(distances.mean(3), self.region).max(1)
+            place = counted_places(self.region, self.patches.grid)[chosen.cpu()].to(chosen.device)
             nearest = rows[..., 0].flatten(1).gather(1, place[:, None])[:, 0]
             return far, place, nearest
 
@@ -426,13 +430,14 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
 
     def _scores(self, patches: Tensor, distances: Tensor, rows: Tensor) -> Tensor:
         """Return the mean distance (N,) of the farthest of patches (N, H, W, D)."""
-        flat = distances.mean(3).flatten(1)
+        flat = inside(distances.mean(3), self.region)
         count = max(1, round(self.params.top_share * flat.shape[1]))
-        farthest, places = flat.topk(count, dim=1)  # (N, count)
+        farthest, chosen = flat.topk(count, dim=1)  # (N, count)
         scores = farthest.mean(1)
         if not self.params.reweight:
             return scores
-        image, place = torch.arange(len(patches), device=patches.device), places[:, 0]
+        counted = counted_places(self.region, self.patches.grid).to(patches.device)
+        image, place = torch.arange(len(patches), device=patches.device), counted[chosen[:, 0]]
         return scores * self._weights(
             patches.flatten(1, 2)[image, place], rows.flatten(1, 2)[image, place, 0]
         )

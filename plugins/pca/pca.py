@@ -191,7 +191,9 @@ class PCA(Method[PCAParams]):
 
     def score(self, images: Images) -> Array:
         """Return the peak (N,) of each map of `localize`."""
-        return np.concatenate([worst_spot(maps).numpy() for maps in self._maps(images)])
+        return np.concatenate(
+            [worst_spot(maps, self.region).numpy() for maps in self._maps(images)]
+        )
 
     def localize(self, images: Images) -> Array:
         """Return residuals (N, H, W) in units of the usual residual, smoothed."""
@@ -200,7 +202,7 @@ class PCA(Method[PCAParams]):
     def inspect(self, images: Images) -> tuple[Array, Array]:
         """Return scores (N,) and maps (N, H, W), rebuilding the images once."""
         maps = self.localize(images)
-        return maps.max(axis=(1, 2)), maps
+        return worst_spot(torch.from_numpy(maps), self.region).numpy(), maps
 
     def views(self) -> Sequence[View]:
         """Return scree, cumulative variance, error by number of components, eigen-images."""

@@ -22,6 +22,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -35,6 +36,7 @@ from desktop_app.toolbox.augmentation import lit, mirrored, moved
 from desktop_app.toolbox.inference import inference, require_shape
 from desktop_app.toolbox.networks import colour_statistics
 from desktop_app.toolbox.reconstruction import smoothed
+from desktop_app.toolbox.regions import inside
 from desktop_app.toolbox.synthesis import Recipe, spoilt
 from desktop_app.toolbox.torch_method import TorchMethod
 from desktop_app.toolbox.training import descend, let_rate_fall
@@ -173,7 +175,7 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
     @inference
     def score(self, images: Tensor) -> Tensor:
         """Return the mean logit (N,) of the most suspicious pixels; higher is more unusual."""
-        return _scores(self._map(images))
+        return _scores(self._map(images), self.region)
 
     @inference
     def localize(self, images: Tensor) -> Tensor:
@@ -183,7 +185,7 @@ class SyntheticDefects(TorchMethod[SyntheticDefectsParams]):
     def inspect(self, images: Images) -> tuple[Array, Array]:
         """Return scores (N,) and maps (N, H, W) from one pass."""
         maps: Array = self.localize(images)
-        return _scores(torch.from_numpy(maps)).numpy(), maps
+        return _scores(torch.from_numpy(maps), self.region).numpy(), maps
 
     def views(self) -> Sequence[View]:
         """Return the kinds of defects that are made, on a grey card."""
@@ -252,8 +254,8 @@ def dice(shares: Tensor, label: Tensor) -> Tensor:
     return (2 * (shares * label).sum() + 1) / (shares.sum() + label.sum() + 1)
 
 
-def _scores(maps: Tensor) -> Tensor:
-    flat = maps.flatten(1)
+def _scores(maps: Tensor, region: NDArray[np.bool_] | None) -> Tensor:
+    flat = inside(maps, region)
     count = max(4, round(_SUSPICIOUS * flat.shape[1]))
     return flat.topk(min(count, flat.shape[1]), dim=1).values.mean(dim=1)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from desktop_app.cli import train as train_module
 from desktop_app.core import eventlog
@@ -443,3 +444,24 @@ def test_a_run_that_is_named_as_encoder_gives_its_image_size(
     assert loupe("train", mvtec_folder, *words, "--threads", 1, "--out", out).code == 0
 
     assert Run.open(out).spec().image_size == trained_run.spec().image_size == 16
+
+
+def test_train_counts_what_a_mask_says_and_keeps_it_when_resumed(
+    loupe: Loupe, image_folder: Path, out: Path, tmp_path: Path
+) -> None:
+    left, top = np.zeros((40, 40), np.uint8), np.zeros((10, 10), np.uint8)
+    left[:, :20], top[:5] = 255, 255
+    Image.fromarray(left).save(tmp_path / "left.png")
+    Image.fromarray(top).save(tmp_path / "top.png")
+    masks = ("--region", tmp_path / "left.png", "--ignore", tmp_path / "top.png")
+
+    outcome = loupe("train", image_folder, *SMALL, *masks, "--out", out)
+
+    assert outcome.code == 0, outcome.err
+    region = Run.open(out).region()
+    assert region is not None
+    assert region.share == 0.25
+    assert loupe("train", image_folder, *masks, "--out", out, "--resume").code == 0
+    other = loupe("train", image_folder, *masks[:2], "--out", out, "--resume")
+    assert other.code == 1
+    assert "another region of interest" in other.err

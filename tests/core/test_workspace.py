@@ -1,11 +1,13 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from desktop_app.core.database import writing
 from desktop_app.core.images import ImageFolder, folder_key
 from desktop_app.core.pixels import PixelCache
+from desktop_app.core.regions import Region
 from desktop_app.core.settings import data_dir
 from desktop_app.core.workspace import DATABASE_NAME, Workspace, default_workspace
 from desktop_app.sdk.errors import InvalidInput
@@ -213,3 +215,22 @@ def test_a_workspace_from_before_images_were_left_out_keeps_what_it_holds(tmp_pa
     old = Workspace(path.parent)
     assert old.verdicts("key") == {"a.png": "normal"}
     assert old.left_out("key") == frozenset()
+
+
+def test_the_region_of_a_folder_is_kept_moves_along_and_is_taken_back(
+    workspace: Workspace, photographs: Path, tmp_path: Path
+) -> None:
+    key = workspace.add_folder(photographs)
+    mask = np.zeros((30, 40), np.bool_)
+    mask[10:20] = True
+    assert workspace.region(key) is None
+
+    workspace.set_region(key, Region(mask))
+    photographs.rename(tmp_path / "moved")
+    moved = workspace.relocate(key, tmp_path / "moved", trusting=True)
+
+    kept = workspace.region(moved)
+    assert kept is not None
+    assert np.array_equal(kept.mask, mask)
+    workspace.set_region(moved, None)
+    assert workspace.region(moved) is None

@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from desktop_app.core.heatmaps import OUTSIDE
+
 _FADE = 0.6
 """Share of the scale below which a heat map fades out, so that what is usual stays in sight."""
 _LONGEST = 512
 """Pixels to which masks and maps are thinned before lines are drawn around them."""
+
+_VEIL = 0.8
+"""Opacity of the grey over what does not count."""
 
 DIFFERENCE_RANGE = (0.0, 0.5)
 """One scale for all differences of images in [0, 1]."""
@@ -27,15 +32,18 @@ def heat_rgba(
 ) -> NDArray[np.uint8]:
     """Return a map (H, W) as RGBA (H, W, 4), low values transparent where `fade` is set.
 
-    `limits` are the values of the first and the last colour of `lut` (256, 3); what is not a number
-    is transparent. Where it is known up to which value maps are `usual`, all below it fades out.
+    `limits` are the values of the first and the last colour of `lut` (256, 3); what is no number,
+    because it lies outside of the region of interest, is grey. Where it is known up to which value
+    maps are `usual`, all below it fades out.
     """
     share = relative(values, limits)
     rgba = np.empty((*share.shape, 4), np.uint8)
     rgba[..., :3] = lut[(np.nan_to_num(share) * 255).astype(np.uint8)]
     above = share if usual is None else relative(values, (usual, max(usual, limits[1])))
     alpha = np.minimum(above / _FADE, 1.0) if fade else np.ones_like(share)
-    rgba[..., 3] = np.where(np.isfinite(share), alpha * 255, 0).astype(np.uint8)
+    counts = np.isfinite(share)
+    rgba[..., 3] = (np.where(counts, alpha, _VEIL) * 255).astype(np.uint8)
+    rgba[~counts, :3] = OUTSIDE
     return rgba
 
 

@@ -108,7 +108,7 @@ class HeatMaps(QObject):
     def _take(self, header: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         maps = arrays["maps"].astype(np.float32)
         if self._limits is None:
-            low, high = np.percentile(maps, (1, 99.9))
+            low, high = np.nanpercentile(maps, (1, 99.9))
             self._limits = float(low), float(max(high, low + 1e-12))
         for image_id, made in zip(header["ids"], maps, strict=True):
             self._made[image_id] = made
@@ -130,7 +130,7 @@ class HeatMaps(QObject):
         places = np.sort(result.index[rows[np.unique(chosen)]])
 
         def found() -> float:
-            return float(np.percentile(np.asarray(maps[places]), _USUAL_SHARE))
+            return float(np.nanpercentile(np.asarray(maps[places]), _USUAL_SHARE))
 
         def take(value: float) -> None:
             if self._session.result is result:
