@@ -192,9 +192,7 @@ def apply_method(
     for name in ("rows.json", "watched.npy"):
         (result.path / name).unlink(missing_ok=True)
     seen = seen_by(run, data)
-    _write_arrays(
-        method, run.region(), seen, result, narrator, outputs, commands, most_map_bytes
-    )
+    _write_arrays(method, run.region(), seen, result, narrator, outputs, commands, most_map_bytes)
     about = _write_positions(result)
     if "latents" in wanted and isinstance(method, Embeds) and not isinstance(method, Encodes):
         _write_embedded(method.embed(), run, folder, table, result)

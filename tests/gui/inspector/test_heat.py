@@ -26,8 +26,8 @@ def test_a_value_has_the_same_colour_in_every_map() -> None:
 
 def test_what_is_usual_fades_out_unless_told_otherwise() -> None:
     values, lut = np.array([[0.0, 1.0, np.nan]]), colour_map("magma")
-    assert heat_rgba(values, (0, 1), lut)[0, :, 3].tolist() == [0, 255, 0]
-    assert heat_rgba(values, (0, 1), lut, fade=False)[0, :, 3].tolist() == [255, 255, 0]
+    assert heat_rgba(values, (0, 1), lut)[0, :, 3].tolist() == [0, 255, 204]
+    assert heat_rgba(values, (0, 1), lut, fade=False)[0, :, 3].tolist() == [255, 255, 204]
 
 
 def test_a_scale_without_extent_breaks_nothing() -> None:
