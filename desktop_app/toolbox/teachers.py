@@ -407,7 +407,7 @@ class TaughtMethod(ChoosesFeatures[P], TorchMethod[P]):
         super().restore(state)
 
     def _score(self, places: Array) -> Array:
-        scores: Array = worst_patches(torch.from_numpy(places)).numpy()
+        scores: Array = worst_patches(torch.from_numpy(places), region=self.region).numpy()
         return scores
 
     def _enlarged(self, places: Array, size: int) -> Array:

@@ -12,6 +12,7 @@ from desktop_app.core.decoding import decode
 from desktop_app.core.ensembles import is_ensemble, joined_scores, members
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.runs import Result, Run
+from desktop_app.core.sight import seen_by
 from desktop_app.core.watching import (
     Arrival,
     Stamp,
@@ -21,7 +22,7 @@ from desktop_app.core.watching import (
     usual_scores,
 )
 from desktop_app.sdk.capabilities import Scores
-from desktop_app.sdk.data import Pixels, as_images
+from desktop_app.sdk.data import ArrayDataset, Pixels
 from desktop_app.sdk.errors import InvalidInput, UnreadableImage
 from desktop_app.worker.loading import channels_of, require_capability, trained_method
 
@@ -52,9 +53,10 @@ class Scorer:
         require_capability(run, Scores, "score images")
         self._run = run
         self._is_ensemble = is_ensemble(run)
+        self._runs = members(run) if self._is_ensemble else [run]
         self._members = [
             (trained_method(member.path, device), member.spec().image_size, channels_of(member))
-            for member in (members(run) if self._is_ensemble else [run])
+            for member in self._runs
         ]
 
     def decoded(self, folder: ImageFolder, path: str) -> list[Pixels]:
@@ -70,7 +72,8 @@ class Scorer:
         """Return the score (n,) of n decoded images."""
         columns: list[NDArray[Any]] = []
         for place, (method, _size, _channels) in enumerate(self._members):
-            batch = as_images(np.stack([parts[place] for parts in images]))
+            files = ArrayDataset(np.stack([parts[place] for parts in images]))
+            batch = seen_by(self._runs[place], files).images(slice(0, len(files)))
             columns.append(np.asarray(method.score(batch), np.float64))  # type: ignore[attr-defined]
         return joined_scores(self._run, columns) if self._is_ensemble else columns[0]
 

@@ -201,7 +201,7 @@ class Ganomaly(AutoencodingMethod[GanomalyParams]):
 
     def _ranked(self, images: Tensor, maps: Tensor) -> Tensor:
         if self.params.score == "map":
-            return worst_spot(maps)
+            return worst_spot(maps, self.region)
         z = self.code(images)
         rebuilt = self.decoder(z).sigmoid()
         real, made = self._features(images), self._features(rebuilt)

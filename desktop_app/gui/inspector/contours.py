@@ -93,7 +93,7 @@ class ContourScale(QObject):
         scores, index = result.scores[chosen], result.index[chosen]
 
         def found() -> Scale | None:
-            return scale_of(scores, np.array([np.max(maps[place]) for place in index]))
+            return scale_of(scores, np.array([np.nanmax(maps[place]) for place in index]))
 
         def take(scale: Scale | None) -> None:
             if self._session.result is result:

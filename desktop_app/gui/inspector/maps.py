@@ -81,7 +81,7 @@ class HeatMaps(QObject):
         rows = np.flatnonzero(np.isin(self._session.table.ids, ids))
         found = self._session.table.ids[rows].tolist()
         return {
-            row: float(self._made[image_id].max())
+            row: float(np.nanmax(self._made[image_id]))
             for row, image_id in zip(rows.tolist(), found, strict=True)
         }
 
