@@ -18,7 +18,7 @@ from desktop_app.gui.zones import ZONE_TONES, zone_name
 
 BINS = 64
 
-_LABEL_PLACE = 0.78  # of the value beside a line: below the names of the zones
+_FAIL_PLACE, _REVIEW_PLACE = 0.78, 0.56  # of the values beside the lines: they may be near
 _TINT = 26  # opacity of a zone behind the bars, of 255
 
 
@@ -85,7 +85,7 @@ class ScoreHistogram(pg.PlotWidget):  # type: ignore[misc]
         self._range = pg.LinearRegionItem(movable=False)
         self._range.setZValue(5)
         self._range.hide()
-        self._line, self._review = _threshold_line(), _threshold_line()
+        self._line, self._review = _threshold_line(_FAIL_PLACE), _threshold_line(_REVIEW_PLACE)
         self._line.sigPositionChanged.connect(self._tell_threshold)
         self._review.sigPositionChanged.connect(self._tell_review)
         for item in (*self._regions.values(), self._range, self._review, self._line):
@@ -296,11 +296,11 @@ def _shade() -> Any:
     return region
 
 
-def _threshold_line() -> Any:
-    """Return a line that can be dragged, with its value beside it."""
+def _threshold_line(place: float) -> Any:
+    """Return a line that can be dragged, with its value beside it, so high up of 1."""
     line = pg.InfiniteLine(movable=True, angle=90, label="{value:.4g}")
     line.setZValue(20)
-    line.label.setPosition(_LABEL_PLACE)
+    line.label.setPosition(place)
     return line
 
 

@@ -293,7 +293,7 @@ class Measures(QWidget):
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(SPACE.s)
         page.addWidget(self.matrix, 1)
-        self._readout_row = ReadoutRow(list(self.readouts.values()), columns=5)
+        self._readout_row = ReadoutRow(list(self.readouts.values()))
         page.addWidget(self._readout_row)
         self._unknown = QLabel(
             tr(
@@ -344,8 +344,8 @@ class Measures(QWidget):
         self._pages.setVisible(known)
         self._readout_row.setVisible(known)
         self._unknown.setVisible(not known)
-        self.readouts["f1"].setVisible(not self._has_review)
-        self.readouts["escaped"].setVisible(self._has_review)
+        hidden = "f1" if self._has_review else "escaped"
+        self._readout_row.show_only([one for key, one in self.readouts.items() if key != hidden])
         is_counts = not known or self._pages.choice() == "counts"
         self._stack.setCurrentIndex(0 if is_counts else 1)
 

@@ -19,7 +19,16 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.inspector.pictures import Photograph
 from desktop_app.gui.inspector.zoom import Zoom
-from desktop_app.gui.theme import RADIUS, SPACE, TYPE, Theme, current_theme, follow_theme, ui_font
+from desktop_app.gui.theme import (
+    DARK,
+    RADIUS,
+    SPACE,
+    TYPE,
+    Theme,
+    current_theme,
+    follow_theme,
+    ui_font,
+)
 
 _STEP = 1.25  # of a wheel click
 _CLICK = 4  # logical pixels that a click may move
@@ -76,7 +85,7 @@ class Pane(QWidget):
         self.update()
 
     def set_contours(self, contours: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
-        """Draw lines (n, 4) like an outline, each set in a colour by its role in the theme."""
+        """Draw lines (n, 4) like an outline, each set in a colour by its role in a dark theme."""
         self._contours = [
             (role, [QLineF(*line) for line in lines.tolist()]) for role, lines in contours
         ]
@@ -127,8 +136,8 @@ class Pane(QWidget):
             self._draw_message(painter, theme)
         else:
             self._draw_picture(painter, area)
-            self._draw_lines(painter, area, theme)
-            self._draw_box(painter, area, theme)
+            self._draw_lines(painter, area)
+            self._draw_box(painter, area)
             self._draw_cross(painter, area, theme)
         self._draw_title(painter, theme)
         if self.hasFocus():
@@ -215,8 +224,11 @@ class Pane(QWidget):
             painter.drawImage(area, self._overlay)
             painter.setOpacity(1.0)
 
-    def _draw_lines(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
-        """Draw contours and, over them, the outline of the mask."""
+    def _draw_lines(self, painter: QPainter, area: QRectF) -> None:
+        """Draw contours and, over them, the outline of the mask.
+
+        Photographs are the same in every theme, so lines over them have bright colours.
+        """
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.translate(area.topLeft())
@@ -224,14 +236,14 @@ class Pane(QWidget):
         drawn = (*self._contours, ("on_accent", self._lines))
         for role, lines in [one for one in drawn if one[1]]:
             for colour, width in (("shadow", 3.5), (role, 1.5)):
-                pen = QPen(theme.colour(colour), width * self.devicePixelRatioF())
+                pen = QPen(DARK.colour(colour), width * self.devicePixelRatioF())
                 pen.setCosmetic(True)
                 pen.setCapStyle(Qt.PenCapStyle.RoundCap)
                 painter.setPen(pen)
                 painter.drawLines(lines)
         painter.restore()
 
-    def _draw_box(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
+    def _draw_box(self, painter: QPainter, area: QRectF) -> None:
         if self._box.isEmpty():
             return
         place = QRectF(
@@ -242,7 +254,7 @@ class Pane(QWidget):
         )
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for colour, width in (("shadow", 4.0), ("accent", 2.0)):
-            painter.setPen(QPen(theme.colour(colour), width))
+            painter.setPen(QPen(DARK.colour(colour), width))
             painter.drawRect(place)
 
     def _draw_cross(self, painter: QPainter, area: QRectF, theme: Theme) -> None:

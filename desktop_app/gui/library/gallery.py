@@ -106,6 +106,7 @@ class GalleryView(QAbstractScrollArea):
         self._current = self._anchor = self._hovered = -1
         self._set_order(np.arange(len(items)) if order is None else order)
         self.verticalScrollBar().setValue(0)
+        self.viewport().update()
 
     def set_columns(self, items: GalleryItems) -> None:
         """Replace captions, badges or scores of the same images; order and selection stay.
@@ -120,7 +121,10 @@ class GalleryView(QAbstractScrollArea):
     def set_order(self, rows: Rows) -> None:
         """Show these rows in this order; the focused image stays in sight if it is among them."""
         was_seen = self._position(self._current) in self._visible() if self._current >= 0 else False
+        before, hovered = self._shown_rows(), self._hovered
         self._set_order(rows)
+        if hovered >= 0 or not np.array_equal(before, self._shown_rows()):
+            self.viewport().update()  # a threshold that is dragged changes the end of a ranking
         if was_seen and self._position(self._current) >= 0:
             self.scroll_to(self._current)
 
@@ -368,19 +372,27 @@ class GalleryView(QAbstractScrollArea):
         self._order = np.ascontiguousarray(rows, np.int64)
         self._anchor = self._hovered = -1
         self._preview.hide()
-        self._lay_out()
+        self._set_ranges()
+
+    def _shown_rows(self) -> Rows:
+        """Return the rows in sight, in order."""
+        seen = self._visible()
+        return self._order[seen.start : seen.stop]
 
     def _grid(self) -> Grid:
         cell = cell_size(self._tile)
         return Grid(len(self._order), self.viewport().width(), cell.width(), cell.height())
 
     def _lay_out(self) -> None:
+        self._set_ranges()
+        self.viewport().update()
+
+    def _set_ranges(self) -> None:
         grid, height = self._grid(), self.viewport().height()
         bar = self.verticalScrollBar()
         bar.setRange(0, max(0, grid.height - height))
         bar.setPageStep(max(1, height - grid.cell_height))
         bar.setSingleStep(max(1, grid.cell_height // QApplication.wheelScrollLines()))
-        self.viewport().update()
 
     def _visible(self) -> range:
         offset = self.verticalScrollBar().value()

@@ -49,11 +49,23 @@ class ReadoutRow(QWidget):
         self, readouts: list[Readout], columns: int = 4, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(SPACE.l)
-        grid.setVerticalSpacing(SPACE.m)
-        for place, readout in enumerate(readouts):
-            grid.addWidget(readout, place // columns, place % columns)
+        self._readouts = readouts
+        self._columns = columns
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(SPACE.l)
+        self._grid.setVerticalSpacing(SPACE.m)
         for column in range(columns):
-            grid.setColumnStretch(column, 1)
+            self._grid.setColumnStretch(column, 1)
+        self.show_only(readouts)
+
+    def show_only(self, readouts: list[Readout]) -> None:
+        """Show these of the readouts, in their order, and leave no gap for the others."""
+        shown = [readout for readout in self._readouts if readout in readouts]
+        for readout in self._readouts:
+            self._grid.removeWidget(readout)
+            readout.setParent(self)
+        for place, readout in enumerate(shown):
+            self._grid.addWidget(readout, place // self._columns, place % self._columns)
+        for readout in self._readouts:
+            readout.setVisible(readout in shown)
