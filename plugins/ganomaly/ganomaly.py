@@ -6,9 +6,9 @@ training, 2018, https://arxiv.org/abs/1805.06725, eq. 2-6:
     z = e(x),   x' = g(z),   z' = e'(x')
     loss = w_a |f(x) - f(x')|^2 + w_c |x - x'| + w_e |z - z'|^2            A(x) = |z - z'|
 
-f are the features that the adversary judges by; it learns to tell x from x'. The score A may be
-replaced by |x - x'|^2 + |f(x) - f(x')|^2 (Schlegl et al., f-AnoGAN, 2019,
-https://doi.org/10.1016/j.media.2019.01.010, eq. 6), or by the peak of the heat map, which shows
+f are the features that the adversary judges by; it learns to tell x from x'. Beside A there are as
+scores |x - x'|^2 + |f(x) - f(x')|^2 (Schlegl et al., f-AnoGAN, 2019,
+https://doi.org/10.1016/j.media.2019.01.010, eq. 6), and the peak of the heat map, which shows
 x - x' alone. Norms are means over their numbers, and all scores are in units of what is usual.
 
 Shapes: N images, C channels, H rows, W columns, D numbers of the code, K features.
@@ -70,7 +70,7 @@ class GanomalyParams(BlendingParams):
         "the adversary wins.",
     )
     score: Literal["latent", "residual", "map"] = param(
-        "latent",
+        "residual",
         help="What ranks images: distance of the codes (GANomaly), error of image and features "
         "(f-AnoGAN), or the peak of the heat map.",
     )
@@ -87,7 +87,7 @@ class Ganomaly(AutoencodingMethod[GanomalyParams]):
         title="GANomaly",
         family="Autoencoders",
         paper="1805.06725",
-        summary="An autoencoder with an adversary; an image whose code is not found again is odd.",
+        summary="An autoencoder with an adversary; what it cannot rebuild to the life is unusual.",
         needs="Normal images.",
         image_size=128,
         rank=70,
@@ -95,7 +95,7 @@ class Ganomaly(AutoencodingMethod[GanomalyParams]):
             "zh_CN": {
                 "title": "GANomaly",
                 "family": "自编码器",
-                "summary": "带有对抗网络的自编码器；重建后编码改变的图像即为异常。",
+                "summary": "带有对抗网络的自编码器；无法逼真重建的内容即为异常。",
                 "needs": "正常图像。",
             }
         },
@@ -120,7 +120,7 @@ class Ganomaly(AutoencodingMethod[GanomalyParams]):
             {
                 "all three": {},
                 "no adversary": {"adversarial": 0.0},
-                "no second code": {"latent": 0.0, "score": "residual"},
+                "no second code": {"latent": 0.0},
                 "image alone": {"adversarial": 0.0, "latent": 0.0, "score": "map"},
             },
         ),

@@ -7,11 +7,12 @@ https://doi.org/10.1016/j.patcog.2020.107706
     x'_k = sum_i S_i f(x (1 - S_i), S_i)        each pixel is drawn where it was hidden
     loss = |x - x'|^2 + g (1 - GMS(x, x')) + s (1 - SSIM(x, x'))
 
-    map = 1 - mean over k of MSGMS(x, x'_k), smoothed
+    map = (1 - MSGMS(x, x'_k)) + v |x - x'_k|^2, means over k, smoothed        (theirs has v = 0)
 
 In a step each image is seen without one of its n sets, by turns, and the loss counts per hidden
 pixel. The network sees a smooth continuation into the hidden cells and draws what is to be added to
-it. Squares are in units of the variance of the images around their mean.
+it. Squares of the loss are in units of the variance of the images around their mean, both parts of
+the map in units of what is usual at each pixel.
 
 Shapes: N images, C channels, H rows, W columns.
 """
@@ -33,7 +34,8 @@ from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.filling import sheet, smoothly_filled
 from desktop_app.toolbox.inference import completion, evaluating
 from desktop_app.toolbox.networks import image_statistics
-from desktop_app.toolbox.reconstruction import CalibratedScores, UsualError, smoothed
+from desktop_app.toolbox.reconstruction import CalibratedScores, smoothed
+from desktop_app.toolbox.running import RunningMean
 from desktop_app.toolbox.similarity import ms_gradient_similarity, ssim_map
 from desktop_app.toolbox.torch_method import TorchMethod
 from desktop_app.toolbox.training import descend, is_time, let_rate_fall, to_device
@@ -49,8 +51,10 @@ _MEASURES, _MEASURED = 12, 8
 _SHEETS, _SHOWN = 20, 8
 _SAMPLE = 64
 """Images on which smooth continuation is judged."""
-_LEAST_USUAL = 0.01
-"""Deviation that counts as usual where gradients are rebuilt exactly."""
+_FLOOR = 2.0
+"""Weight of what is usual in the whole image, beside what is usual at a pixel."""
+_LEAST_USUAL = 1e-6
+"""Keeps units finite where every image is rebuilt exactly."""
 
 
 class InpaintingParams(TrainingParams):
@@ -73,6 +77,12 @@ class InpaintingParams(TrainingParams):
     )
     gradient: float = param(1.0, low=0.0, high=100.0, help="Weight g of similar gradients.")
     structure: float = param(1.0, low=0.0, high=100.0, help="Weight s of similar structure.")
+    values: float = param(
+        1.0,
+        low=0.0,
+        high=100.0,
+        help="Weight v of squared errors in the heat map, beside the deviation of gradients.",
+    )
     width: int = param(
         16, low=4, high=256, scale="log", unit="channels", help="Channels at half size."
     )
@@ -129,7 +139,8 @@ class InpaintingAE(CalibratedScores, TorchMethod[InpaintingParams]):
         """Make the network and what is remembered about deviations."""
         channels, side = sample_shape[0], min(sample_shape[1:])
         self.network = Redrawing(channels, side, self.params.width)
-        self.usual = UsualError(sample_shape)
+        self.usual_gradients = RunningMean(*sample_shape[1:])
+        self.usual_squares = RunningMean(*sample_shape[1:])
         self.register_buffer("centre", torch.full(sample_shape, 0.5))
         self.register_buffer("spread", torch.ones(()))
         self.sizes = cell_sizes(self.params.finest, self.params.coarsest, side)
@@ -140,7 +151,6 @@ class InpaintingAE(CalibratedScores, TorchMethod[InpaintingParams]):
             mean, spread = image_statistics(data)
             self.centre.copy_(torch.from_numpy(mean))
             self.spread.fill_(max(spread, _LEAST_SPREAD))
-            self.usual.centre.copy_(self.centre)
             yield from self._trivial_values(data)
         shown = to_device(data.pixels(even_rows(len(data), _SHOWN)), self.device)
         n, rate = self.params.sets, self.params.learning_rate
@@ -190,9 +200,12 @@ class InpaintingAE(CalibratedScores, TorchMethod[InpaintingParams]):
             return ()
         masks = [self._all_sets(size) for size in self.sizes]
         captions = [f"{size} px" for size in self.sizes for _ in range(self.params.sets)]
-        usual = self.usual.error.value.cpu().numpy().copy()
         return (
-            HeatMap("Usual deviation of gradients at each pixel", usual),
+            HeatMap(
+                "Usual deviation of gradients at each pixel",
+                self.usual_gradients.value.cpu().numpy().copy(),
+            ),
+            HeatMap("Usual error at each pixel", self.usual_squares.value.cpu().numpy().copy()),
             ImageGrid(
                 "What is hidden at once, by size of cells",
                 torch.cat(masks).float().numpy(),
@@ -202,17 +215,17 @@ class InpaintingAE(CalibratedScores, TorchMethod[InpaintingParams]):
         )
 
     def _map(self, images: Tensor) -> Tensor:
-        """Return deviations of gradients (N, H, W) in units of the usual ones, smoothed."""
-        usual = smoothed(self.usual.error.value.unsqueeze(0))
-        deviation = smoothed(self._deviation(self._checked(images)))
-        return deviation / (usual + usual.mean() + _LEAST_USUAL)
+        """Return deviations (N, H, W) in units of the usual ones, smoothed."""
+        gradients, squares = self._deviations(self._checked(images))
+        weighted = self.params.values * in_units(squares, self.usual_squares.value)
+        return in_units(gradients, self.usual_gradients.value) + weighted
 
-    def _deviation(self, images: Tensor) -> Tensor:
-        """Return 1 - MSGMS (N, H, W), its mean over the sizes of cells."""
-        similarity = [
-            ms_gradient_similarity(images, self.redrawn(images, size)) for size in self.sizes
-        ]
-        return 1 - torch.stack(similarity).mean(dim=0)
+    def _deviations(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return 1 - MSGMS and squared errors, both (N, H, W), means over the sizes of cells."""
+        redrawn = [self.redrawn(images, size) for size in self.sizes]
+        similarity = [ms_gradient_similarity(images, others) for others in redrawn]
+        squares = [(images - others).square().mean(dim=1) for others in redrawn]
+        return 1 - torch.stack(similarity).mean(dim=0), torch.stack(squares).mean(dim=0)
 
     def _drawn(self, images: Tensor, mask: Tensor) -> Tensor:
         """Return whole images (N, C, H, W), drawn from what is not hidden."""
@@ -223,19 +236,21 @@ class InpaintingAE(CalibratedScores, TorchMethod[InpaintingParams]):
     def _hidden(self, count: int) -> Tensor:
         """Return a set of cells for each image, (N, 1, H, W), of one random size."""
         size = self.sizes[int(torch.randint(len(self.sizes), ()))]
-        height, width = self.usual.centre.shape[1:]
+        height, width = self.centre.shape[1:]
         masks = dealt_cells(size, self.params.sets, height, width, count)
         return masks[:, :1].to(self.device)
 
     def _all_sets(self, size: int) -> Tensor:
         """Return the sets (n, 1, H, W) that are hidden one after the other."""
-        height, width = self.usual.centre.shape[1:]
+        height, width = self.centre.shape[1:]
         return dealt_cells(size, self.params.sets, height, width, seed=0)[0].unsqueeze(1)
 
     @torch.no_grad()
     def _measure(self, images: Tensor) -> None:
         with evaluating(self):
-            self.usual.error.observe(self._deviation(images).mean(dim=0))
+            gradients, squares = self._deviations(images)
+        self.usual_gradients.observe(gradients.mean(dim=0))
+        self.usual_squares.observe(squares.mean(dim=0))
 
     @torch.no_grad()
     def _sheet(self, images: Tensor) -> Preview:
@@ -305,6 +320,12 @@ def dealt_cells(
     cells = (order % sets).view(count, 1, height, width)
     pixels = cells.repeat_interleave(size, dim=2).repeat_interleave(size, dim=3)
     return pixels[..., :rows, :columns] == torch.arange(sets).view(-1, 1, 1)
+
+
+def in_units(maps: Tensor, usual: Tensor) -> Tensor:
+    """Return smoothed maps (N, H, W) in units of what is usual (H, W) at each pixel."""
+    usual = smoothed(usual.unsqueeze(0))
+    return smoothed(maps) / ((usual + _FLOOR * usual.mean()) / (1 + _FLOOR) + _LEAST_USUAL)
 
 
 @hookimpl

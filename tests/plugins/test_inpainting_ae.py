@@ -6,7 +6,7 @@ import torch
 
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.events import Metrics, Preview, TrivialValue
-from desktop_app.sdk.views import ImageGrid
+from desktop_app.sdk.views import HeatMap, ImageGrid
 from desktop_app.toolbox.filling import smoothly_filled
 from desktop_app.toolbox.similarity import ms_gradient_similarity, ssim_map
 from plugins.inpainting_ae.inpainting_ae import (
@@ -137,9 +137,26 @@ def test_what_is_hidden_at_once_is_shown() -> None:
     assert subject.views() == ()
     last_metrics(subject.fit(shaded(8)))
 
-    usual, grid = subject.views()
+    gradients, squares, grid = subject.views()
 
     assert isinstance(grid, ImageGrid)
     assert grid.images.shape == (6, 1, 16, 16)
     assert list(grid.captions) == ["2 px"] * 3 + ["4 px"] * 3
-    assert float(usual.matrix.min()) > 0  # type: ignore[union-attr]
+    for usual in (gradients, squares):
+        assert isinstance(usual, HeatMap)
+        assert usual.matrix.min() > 0
+
+
+def test_the_map_is_made_of_gradients_and_values_in_usual_units() -> None:
+    maps = {}
+    images = shaded(8).images(slice(None))
+    for values in (0.0, 1.0, 3.0):
+        subject = method(values=values, learning_rate=1e-8, least_steps=1)
+        last_metrics(subject.fit(shaded(8)))
+        scores, maps[values] = subject.inspect(images)
+        np.testing.assert_allclose(scores, maps[values].max(axis=(1, 2)))
+
+    squares = maps[1.0] - maps[0.0]
+    np.testing.assert_allclose(maps[3.0], maps[0.0] + 3 * squares, rtol=1e-3)
+    assert maps[0.0].mean() == pytest.approx(1, abs=0.3)  # the images that it learned from
+    assert squares.mean() == pytest.approx(1, abs=0.3)
