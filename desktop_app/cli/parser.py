@@ -19,6 +19,7 @@ Loupe: an offline workbench for unsupervised deep learning on folders of images.
   loupe export RUN           write the encoder for other programs
   loupe evaluate RUN FOLDER  measure scores and maps against labels and masks
   loupe compare FOLDER RUN RUN ...  see how far runs agree
+  loupe group RUN FOLDER     group the most unusual images by what is unusual about them
   loupe watch RUN FOLDER     score images as they arrive
   loupe probe RUN FOLDER     see how well labels can be read from latents
   loupe experiment FOLDER ...  train variants of a method and compare them
@@ -232,6 +233,29 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_machine(parser)
 
 
+def _add_group(parser: argparse.ArgumentParser) -> None:
+    _add_use(parser)
+    parser.add_argument(
+        "--top", type=_count, default=100, metavar="N", help="group the N most unusual images (100)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="SCORE",
+        help="group the images with this score or a higher one instead",
+    )
+    parser.add_argument(
+        "--groups", type=_count, metavar="K", help="number of groups (the clearest one)"
+    )
+    parser.add_argument(
+        "--by",
+        choices=("region", "latents", "both"),
+        default="region",
+        help="colour, edges and shape of what is unusual, or its latents (region)",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="CSV with path, label, cluster")
+
+
 def _add_watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder in which images arrive")
@@ -354,6 +378,12 @@ _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], No
         "compare",
         "See how far several runs agree on what is unusual, and what they say together.",
         _add_compare,
+    ),
+    "group": (
+        "group",
+        "group",
+        "Group the most unusual images by what is unusual about them.",
+        _add_group,
     ),
     "watch": (
         "watch",

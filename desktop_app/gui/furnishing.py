@@ -5,6 +5,7 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QWidget
 
 from desktop_app.gui.compare.panel import ComparePanel
+from desktop_app.gui.groups.panel import GroupsPanel
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.inspector.panel import InspectorPanel
 from desktop_app.gui.inspector.rooms import IMAGES
@@ -28,6 +29,10 @@ def add_rooms(inspector: InspectorPanel, session: Session) -> None:
         (
             Segment("compare", tr("Compare runs"), tip=tr("What several runs disagree on")),
             lambda: _compare(session, leave),
+        ),
+        (
+            Segment("groups", tr("Group similar"), tip=tr("Which anomalies are alike")),
+            lambda: GroupsPanel(session, leave),
         ),
         (
             Segment("watch", tr("Watch folder"), tip=tr("Score images as they arrive")),

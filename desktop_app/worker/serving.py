@@ -34,6 +34,7 @@ from desktop_app.sdk.capabilities import (
 from desktop_app.sdk.data import ArrayDataset, Images
 from desktop_app.sdk.errors import InvalidInput, LoupeError, UnreadableImage, WorkerLost
 from desktop_app.sdk.explanation import Explanation
+from desktop_app.worker.describing import described
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.loading import channels_of, require, trained_method
 
@@ -134,6 +135,7 @@ class _Desk:
             "encode_file": self._encode_file,
             "neighbours": self._neighbours,
             "explain": self._explain,
+            "describe": self._describe,
         }
 
     def answer(self, message: Message) -> Answer:
@@ -172,6 +174,10 @@ class _Desk:
         if isinstance(self._method, Scores):
             answer["scores"] = self._method.score(images)
         return {"ids": header["ids"]}, answer
+
+    def _describe(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
+        """Describe what is unusual about images."""
+        return {"ids": header["ids"]}, described(self._method, self._images(header["ids"]))
 
     def _generate(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         require(self._method, Generates, "generate images")

@@ -80,6 +80,12 @@ class FakeInference(QObject):
     def _encode_file(self, _header: Any, _arrays: Any) -> dict[str, Any]:
         return {"latents": np.full((1, DIMENSIONS), 0.25, np.float32)}
 
+    def _describe(self, header: dict[str, Any], _arrays: Any) -> dict[str, Any]:
+        """Say that images are alike whose ids leave the same rest when divided by three."""
+        ids = np.array(header["ids"], np.float32)
+        rest = np.stack([ids % 3, (ids % 3) ** 2 + 1e-3 * ids], axis=1)
+        return {"region": rest, "latents": np.stack([ids % 2, ids % 2], axis=1)}
+
     def _reconstruct(self, header: dict[str, Any], _arrays: Any) -> dict[str, Any]:
         shape = (len(header["ids"]), 1, SIDE, SIDE)
         return {

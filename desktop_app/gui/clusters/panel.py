@@ -5,15 +5,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
     QInputDialog,
     QLabel,
-    QListView,
     QMenu,
     QPushButton,
     QStackedLayout,
@@ -25,14 +22,8 @@ from desktop_app.core.clusters import NONE, Cluster, found_clusters, write_clust
 from desktop_app.core.columns import ResultColumns
 from desktop_app.core.copies import lies_within, sort_into_folders
 from desktop_app.gui.categories import category_name, clusters_of, labels_of
-from desktop_app.gui.clusters.rows import (
-    ROW,
-    ClusterModel,
-    ClusterPainter,
-    ClusterRow,
-    Index,
-    tile_at,
-)
+from desktop_app.gui.clusters.list import ClusterList
+from desktop_app.gui.clusters.rows import ROW, ClusterModel, ClusterRow
 from desktop_app.gui.filtering import among, shared_filter
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
@@ -66,7 +57,7 @@ class ClustersPanel(QWidget):
         self._folder = session.folder
         self.destroyed.connect(self._thumbnails.close)
         self.model = ClusterModel()
-        self.list = _ClusterList(session, self.model, self._thumbnails)
+        self.list = ClusterList(session, self.model, self._thumbnails)
         self.list.cluster_clicked.connect(self._choose)
         self.list.cluster_opened.connect(self.show_only)
         self.list.customContextMenuRequested.connect(self._show_menu)
@@ -318,51 +309,6 @@ class ClustersPanel(QWidget):
     def _themed(self, _theme: Theme) -> None:
         if self._clusters:
             self._fill()
-
-
-class _ClusterList(QListView):
-    """A list that says which cluster, and which of its thumbnails, was clicked."""
-
-    cluster_clicked = Signal(object, int)
-    """Carries the cluster and the number of the thumbnail, -1 for none."""
-    cluster_opened = Signal(object)
-
-    def __init__(self, session: Session, model: ClusterModel, loader: ThumbnailLoader) -> None:
-        super().__init__()
-        named(self, tr("Clusters"), tr("Click selects the images of a cluster everywhere"))
-        self.setToolTip("")
-        self.setModel(model)
-        self.setItemDelegate(ClusterPainter(session, loader, self))
-        self.setUniformItemSizes(True)
-        self.setMouseTracking(True)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.activated.connect(self._open)
-        loader.loaded.connect(self._show_thumbnails)
-
-    def _show_thumbnails(self, _ids: object) -> None:
-        self.viewport().update()
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Say what was clicked."""
-        super().mouseReleaseEvent(event)
-        place = event.position().toPoint()
-        index = self.indexAt(place)
-        if event.button() == Qt.MouseButton.LeftButton and index.isValid():
-            row: ClusterRow = index.data(ROW)
-            self.cluster_clicked.emit(row.cluster, tile_at(self.visualRect(index), place))
-
-    def currentChanged(self, current: Index, previous: Index) -> None:
-        """Follow the keyboard."""
-        super().currentChanged(current, previous)
-        if current.isValid() and self.hasFocus():
-            row: ClusterRow = current.data(ROW)
-            self.cluster_clicked.emit(row.cluster, -1)
-
-    def _open(self, index: QModelIndex) -> None:
-        row: ClusterRow = index.data(ROW)
-        self.cluster_opened.emit(row.cluster)
 
 
 def _setting(result: ResultColumns) -> str:

@@ -1,0 +1,1 @@
+"""Unusual images, grouped by what is unusual about them."""

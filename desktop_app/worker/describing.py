@@ -1,0 +1,28 @@
+"""Descriptors of what is unusual about images, by a trained method."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop_app.core.anomalies import cut_out, region_features, squares_around
+from desktop_app.sdk.capabilities import Encodes, Localizes
+from desktop_app.sdk.data import Images
+from desktop_app.sdk.method import Method
+
+
+def described(method: Method[Any], images: Images) -> dict[str, NDArray[np.float32]]:
+    """Return blocks of numbers (N, D) that describe the anomalies of images (N, C, H, W).
+
+    "region": plain numbers of the anomaly; "latents", of methods that encode: those of the square
+    around it, or of the whole image where there are no heat maps.
+    """
+    maps = None
+    if isinstance(method, Localizes):
+        maps = np.asarray(method.localize(images), np.float32)
+    blocks = {"region": region_features(images, maps)}
+    if isinstance(method, Encodes):
+        seen = images if maps is None else cut_out(images, squares_around(maps))
+        latents = np.asarray(method.encode(seen), np.float32)
+        blocks["latents"] = latents.reshape(len(latents), -1)
+    return blocks
