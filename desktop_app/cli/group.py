@@ -13,6 +13,7 @@ from desktop_app.core.clusters import write_clusters
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import Run
+from desktop_app.core.sight import seen_by
 from desktop_app.sdk.capabilities import Scores
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.worker.describing import described
@@ -67,9 +68,10 @@ def _blocks(
 ) -> dict[str, NDArray[np.float32]]:
     """Return the descriptors (N, D) of the images of a table by kind."""
     method = trained_method(run.path, device)
-    data = PixelCache(folder, run.spec().image_size, channels_of(run)).dataset(table)
+    cache, region = PixelCache(folder, run.spec().image_size, channels_of(run)), run.region()
+    data = seen_by(run, cache.dataset(table))
     parts = [
-        described(method, data.images(slice(start, min(start + _BATCH, len(data)))))
+        described(method, data.images(slice(start, min(start + _BATCH, len(data)))), region)
         for start in range(0, len(data), _BATCH)
     ]
     return {kind: np.concatenate([part[kind] for part in parts]) for kind in parts[0]}

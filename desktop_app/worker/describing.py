@@ -6,20 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.core.anomalies import cut_out, region_features, squares_around
+from desktop_app.core.regions import Region
+from desktop_app.core.sight import counted
 from desktop_app.sdk.capabilities import Encodes, Localizes
 from desktop_app.sdk.data import Images
 from desktop_app.sdk.method import Method
 
 
-def described(method: Method[Any], images: Images) -> dict[str, NDArray[np.float32]]:
+def described(
+    method: Method[Any], images: Images, region: Region | None = None
+) -> dict[str, NDArray[np.float32]]:
     """Return blocks of numbers (N, D) that describe the anomalies of images (N, C, H, W).
 
     "region": plain numbers of the anomaly; "latents", of methods that encode: those of the square
-    around it, or of the whole image where there are no heat maps.
+    around it, or of the whole image where there are no heat maps. Nothing outside of a region is
+    unusual.
     """
     maps = None
     if isinstance(method, Localizes):
-        maps = np.asarray(method.localize(images), np.float32)
+        maps = np.asarray(counted(region, method.localize(images)), np.float32)
+        lowest = np.nanmin(maps, axis=(1, 2), keepdims=True)
+        maps = np.where(np.isfinite(maps), maps, lowest)
     blocks = {"region": region_features(images, maps)}
     if isinstance(method, Encodes):
         seen = images if maps is None else cut_out(images, squares_around(maps))

@@ -177,7 +177,8 @@ class _Desk:
 
     def _describe(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         """Describe what is unusual about images."""
-        return {"ids": header["ids"]}, described(self._method, self._images(header["ids"]))
+        images = self._images(header["ids"])
+        return {"ids": header["ids"]}, described(self._method, images, self._run.region())
 
     def _generate(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         require(self._method, Generates, "generate images")
