@@ -91,6 +91,7 @@ class InspectorPanel(QWidget):
         session.verdicts_changed.connect(self._show_progress)
         session.threshold_changed.connect(self._show_review)
         self._filter.changed.connect(self._show_choice)
+        self._show_review()
         self._show_state()
 
     def step(self, by: int) -> None:
@@ -332,9 +333,9 @@ class InspectorPanel(QWidget):
             self._filter.set("verdict", None)
 
     def _show_unjudged(self) -> None:
-        """Begin with the first image to judge where another one is in sight."""
+        """Begin with the first image to judge: of the review zone, if there is one."""
         order = self.ranking.order()
-        if self._place() < 0 and len(order):
+        if len(order) and (self._place() < 0 or self._session.review is not None):
             self._go_to(int(order[0]))
 
     def _show_review(self) -> None:

@@ -30,6 +30,7 @@ from desktop_app.gui.theme import (
 )
 from desktop_app.gui.widgets import ElidedLabel, named
 from desktop_app.gui.widgets.dot import Dot
+from desktop_app.gui.zones import zone_name
 
 VERDICT_KEYS = (
     (1, "N", "check", "good"),
@@ -78,6 +79,7 @@ class TriageBar(QWidget):
         session.table_changed.connect(self.show_current)
         session.result_changed.connect(self._renew)
         session.verdicts_changed.connect(self.show_current)
+        session.threshold_changed.connect(self._show_facts)
         follow_theme(self._themed)
 
     def set_place(self, place: int, total: int) -> None:
@@ -103,9 +105,14 @@ class TriageBar(QWidget):
             return
         self._name.setText(PurePosixPath(session.table.paths[row]).name)
         self._name.setToolTip(str(session.image_path(row)))
-        self._about.setText("  ·  ".join(self._facts(row)))
+        self._show_facts()
         self._colour_dot()
         self._show_verdict(int(session.verdicts[row]))
+
+    def _show_facts(self) -> None:
+        row = self._session.current
+        if 0 <= row < len(self._session.table):
+            self._about.setText("  ·  ".join(self._facts(row)))
 
     def verdict_button(self, code: int) -> QToolButton:
         """Return the button of a verdict, 1 to 3."""
@@ -126,8 +133,12 @@ class TriageBar(QWidget):
             return [tr("not scored")]
         if self._reference is None:
             self._reference = reference_of(self._session)
-        sentence = self._reference.sentence(score)
-        return [tr("score {score}", score=f"{score:.4g}"), *([sentence] if sentence else [])]
+        sentence, thresholds = self._reference.sentence(score), self._session.thresholds
+        facts = [tr("score {score}", score=f"{score:.4g}"), *([sentence] if sentence else [])]
+        zone = thresholds.zone(score) if thresholds is not None else None
+        if zone is not None and self._session.review is not None:
+            facts.insert(0, zone_name(zone))
+        return facts
 
     def _steps(self) -> QHBoxLayout:
         row = QHBoxLayout()

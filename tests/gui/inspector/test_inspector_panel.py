@@ -374,3 +374,19 @@ def test_one_rule_sets_both_thresholds(panel: InspectorPanel, session: StillSess
     rule = next(action for action in review.actions() if action.text().startswith("95 %"))
     rule.trigger()
     assert f"{session.review:.4g}" in rule.text()
+
+
+def test_a_kept_review_zone_is_there_from_the_start(qtbot: QtBot, session: StillSession) -> None:
+    session.put_run()
+    session.put_result(result_for(session))
+    session.set_thresholds(Thresholds(18.0, 15.0))
+    panel = InspectorPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    assert panel.zones.isVisible()
+    assert not panel._shown.button("flagged").isVisible()
+    session.set_current(16)
+    assert "Review" in panel.triage._about.text()
+    session.set_threshold(15.5)
+    assert "Fail" in panel.triage._about.text()
+    panel.ranking.close_threads()
