@@ -49,6 +49,7 @@ from desktop_app.gui.widgets import (
     Segmented,
     named,
 )
+from desktop_app.gui.zones import zone_name
 
 _OWN_CRITERIA = ("score", "flagged", "zone", "outcome")
 """What is chosen here leaves the bars as they are, so that the threshold can be dragged back."""
@@ -163,7 +164,11 @@ class Measures(QWidget):
             widget.setVisible(review is not None)
         self._add_review.setVisible(review is None)
         self._add_review.setEnabled(fail is not None)
-        self._title.setText(tr("Threshold") if review is None else tr("Fail from"))
+        self._title.setText(tr("Threshold") if review is None else zone_name("fail"))
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        if review is not None:  # two of each take the room of one
+            style = Qt.ToolButtonStyle.ToolButtonIconOnly
+        self.automatic.setToolButtonStyle(style)
 
     def _show_counts(self, confusion: Confusion | None) -> None:
         """Count the images of each cell, or of each zone where their truth is not known."""
@@ -204,7 +209,7 @@ class Measures(QWidget):
             tr("Let a rule find the threshold"),
             self._session.set_threshold,
         )
-        review_title = QLabel(tr("Review from"))
+        review_title = QLabel(zone_name("review"))
         set_role(review_title, "heading")
         self._review_number = _number(
             tr("Beginning of the review zone"),
@@ -216,6 +221,7 @@ class Measures(QWidget):
             tr("Let a rule find where the review zone begins"),
             self._session.set_review,
         )
+        self.automatic_review.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         remove = named(QToolButton(), tr("Remove the review zone"), tr("Back to one threshold"))
         set_icon(remove, "x")
         remove.clicked.connect(lambda: self._session.set_review(None))
@@ -447,7 +453,7 @@ class Measures(QWidget):
 def _number(name: str, tip: str) -> QDoubleSpinBox:
     """Return a field for a score."""
     field = NumberField(name, -1e9, 1e9, 0, 4, tip)
-    field.setFixedWidth(104)
+    field.setFixedWidth(96)
     return field
 
 

@@ -47,6 +47,7 @@ from desktop_app.gui.widgets import (
     image_from_array,
     named,
 )
+from desktop_app.gui.widgets.chip import FlowLayout
 from desktop_app.gui.zones import ZONE_TONES
 
 VIEWS = ("original", "heat", "mask", "reason", "reconstruction", "difference")
@@ -187,9 +188,10 @@ class Viewer(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(SPACE.s, SPACE.xs, SPACE.s, SPACE.xs)
         row.setSpacing(SPACE.s)
-        row.addWidget(views)
-        row.addWidget(overlay)
-        row.addStretch(1)
+        switches = FlowLayout(SPACE.s)  # two lines where the window is narrow
+        switches.addWidget(views)
+        switches.addWidget(overlay)
+        row.addLayout(switches, 1)
         self._zoom_text = QLabel()
         self._zoom_text.setFont(number_font(TYPE.caption))
         set_role(self._zoom_text, "caption")
