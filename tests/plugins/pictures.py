@@ -1,7 +1,9 @@
 """Small generated images and real digits for tests of methods."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from desktop_app.sdk.data import ArrayDataset
+from desktop_app.sdk.data import ArrayDataset, Images, as_images
 from desktop_app.sdk.events import Events, Metrics
+from desktop_app.sdk.method import Method
 
 Pixels = NDArray[np.uint8]
 
@@ -29,6 +32,23 @@ def photographs(folder: Path, size: int = 128) -> Pixels:
     """Return the images of a folder as uint8 (N, 3, S, S), in the order of their names."""
     opened = [Image.open(path).convert("RGB") for path in sorted(folder.iterdir())]
     return np.stack([np.asarray(one.resize((size, size))).transpose(2, 0, 1) for one in opened])
+
+
+def cookies_told(method: Method[Any], shared_data: Path, size: int) -> tuple[float, float]:
+    """Train on good cookies; return the image AUROC of broken ones, and that of the mean image."""
+    cookies = shared_data / "aws_cookies"
+    learned = ArrayDataset(photographs(cookies / "train" / "good", size))
+    last_metrics(method.fit(learned))
+    good, broken = (
+        as_images(photographs(cookies / "test" / kind, size)) for kind in ("good", "broken")
+    )
+    mean = learned.images(slice(None)).mean(axis=0)
+
+    def area(score: Callable[[Images], NDArray[Any]]) -> float:
+        return float((score(broken)[:, None] > score(good)[None]).mean())
+
+    trivial = area(lambda images: np.square(images - mean).mean(axis=(1, 2, 3)))
+    return area(method.score), trivial  # type: ignore[attr-defined]
 
 
 def digits(folder: Path, part: str) -> Pixels:

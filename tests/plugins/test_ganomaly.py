@@ -1,5 +1,7 @@
 """What only GANomaly promises."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ from torch.nn.functional import softplus
 
 from desktop_app.sdk.events import Metrics, TrivialValue
 from plugins.ganomaly.ganomaly import Ganomaly, GanomalyParams, residuals
-from tests.plugins.pictures import last_metrics, shaded
+from tests.plugins.conftest import Bar
+from tests.plugins.pictures import cookies_told, last_metrics, shaded
 
 QUICK = {"epochs": 1, "least_steps": 2, "nodes": 8, "code_size": 4, "batch_size": 16, "blend": 0}
 STILL = {"learning_rate": 1e-8, "least_steps": 1}
@@ -126,3 +129,15 @@ def test_scores_are_about_one_for_what_was_learned_and_the_map_is_the_same_for_a
     np.testing.assert_allclose(scores["map"], maps[0].max(axis=(1, 2)))
     assert scores["latent"].mean() == pytest.approx(1, rel=1e-2)
     assert scores["residual"].mean() == pytest.approx(1, rel=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.timeout(600)
+def test_broken_cookies_are_told_better_than_by_the_mean_image(shared_data: Path, bar: Bar) -> None:
+    subject = Ganomaly(GanomalyParams.parse({"epochs": 1, "least_steps": 120}))
+
+    area, trivial = cookies_told(subject, shared_data, 64)
+
+    bar("ganomaly", "image AUROC of broken cookies, 64 px", area, above=0.96, trivial=trivial)
+    assert area > trivial

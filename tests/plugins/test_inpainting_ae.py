@@ -1,5 +1,7 @@
 """What only reconstruction by inpainting promises."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,8 @@ from plugins.inpainting_ae.inpainting_ae import (
     cell_sizes,
     dealt_cells,
 )
-from tests.plugins.pictures import last_metrics, shaded
+from tests.plugins.conftest import Bar
+from tests.plugins.pictures import cookies_told, last_metrics, shaded
 
 QUICK = {"epochs": 1, "least_steps": 2, "width": 4, "coarsest": 4, "batch_size": 8}
 
@@ -160,3 +163,15 @@ def test_the_map_is_made_of_gradients_and_values_in_usual_units() -> None:
     np.testing.assert_allclose(maps[3.0], maps[0.0] + 3 * squares, rtol=1e-3)
     assert maps[0.0].mean() == pytest.approx(1, abs=0.3)  # the images that it learned from
     assert squares.mean() == pytest.approx(1, abs=0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.timeout(600)
+def test_broken_cookies_are_told_better_than_by_the_mean_image(shared_data: Path, bar: Bar) -> None:
+    subject = InpaintingAE(InpaintingParams.parse({"epochs": 1, "least_steps": 120}))
+
+    area, trivial = cookies_told(subject, shared_data, 64)
+
+    bar("inpainting_ae", "image AUROC of broken cookies, 64 px", area, above=0.96, trivial=trivial)
+    assert area > trivial

@@ -1,5 +1,7 @@
 """What only the autoencoder of structure promises."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,8 @@ from desktop_app.sdk.events import Metrics, TrivialValue
 from desktop_app.sdk.views import HeatMap
 from desktop_app.toolbox.similarity import ms_ssim, ssim_map
 from plugins.ssim_autoencoder.ssim_autoencoder import SsimAutoencoder, SsimAutoencoderParams
-from tests.plugins.pictures import last_metrics, shaded
+from tests.plugins.conftest import Bar
+from tests.plugins.pictures import cookies_told, last_metrics, shaded
 
 QUICK = {"epochs": 1, "least_steps": 2, "nodes": 16, "code_size": 4, "blend": 0}
 
@@ -90,3 +93,21 @@ def test_where_structure_is_hard_to_rebuild_is_shown() -> None:
     assert isinstance(first, HeatMap)
     assert first.matrix.shape == (16, 16)
     assert 0 < first.matrix.min() < first.matrix.max() < 2
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.timeout(600)
+def test_broken_cookies_are_told_better_than_by_the_mean_image(shared_data: Path, bar: Bar) -> None:
+    subject = SsimAutoencoder(SsimAutoencoderParams.parse({"epochs": 1, "least_steps": 120}))
+
+    area, trivial = cookies_told(subject, shared_data, 64)
+
+    bar(
+        "ssim_autoencoder",
+        "image AUROC of broken cookies, 64 px",
+        area,
+        above=0.96,
+        trivial=trivial,
+    )
+    assert area > trivial
