@@ -23,6 +23,8 @@ from desktop_app.gui.i18n import tr
 from desktop_app.sdk.errors import WorkerLost
 
 Answer = Callable[[dict[str, Any], Mapping[str, NDArray[Any]]], None]
+Refused = Callable[[str], None]
+"""Is told why there is no answer."""
 
 _CONNECT_SECONDS = 120.0
 
@@ -40,7 +42,7 @@ class Inference(QObject):
         self.ready = False
         self._target: tuple[Path, Path] | None = None
         self._desk: _Desk | None = None
-        self._answers: dict[str, tuple[int, Answer, Callable[[str], None]]] = {}
+        self._answers: dict[str, tuple[int, Answer, Refused | None]] = {}
         self._number = 0
         self._arrived.connect(self._take)
 
@@ -57,7 +59,7 @@ class Inference(QObject):
         header: dict[str, Any],
         arrays: Mapping[str, NDArray[Any]],
         answer: Answer,
-        refused: Callable[[str], None] | None = None,
+        refused: Refused | None = None,
     ) -> None:
         """Ask; `answer` gets header and arrays, unless a newer question of this kind came.
 
@@ -69,7 +71,7 @@ class Inference(QObject):
         if self._desk is None:
             self._desk = _Desk(*self._target, self._arrived)
         self._number += 1
-        self._answers[kind] = (self._number, answer, refused or self.failed.emit)
+        self._answers[kind] = (self._number, answer, refused)
         self._desk.ask(header | {"kind": kind, "number": self._number}, dict(arrays))
 
     def withdraw(self, kind: str) -> None:
@@ -96,8 +98,11 @@ class Inference(QObject):
             self.ready = True
             self.ready_changed.emit()
         elif header["kind"] == "failed":
+            waiting = [refused for _number, _answer, refused in self._answers.values()]
             self.close()
             self.failed.emit(header["problem"])
+            for refused in filter(None, waiting):
+                refused(header["problem"])
         else:
             self._deliver(header, message.arrays)
 
@@ -107,7 +112,7 @@ class Inference(QObject):
             return
         _number, answer, refused = self._answers.pop(header["kind"])
         if "problem" in header:
-            refused(header["problem"])
+            (refused or self.failed.emit)(header["problem"])
         else:
             answer(header, arrays)
 

@@ -92,7 +92,8 @@ class Reasons(QObject):
         self._session.inference.request("explain", {"id": image_id}, {}, self._take, refused)
 
     def withdraw(self) -> None:
-        """Wait for no answer any more."""
+        """Wait for no answer any more; what was refused may be asked again."""
+        self._refusals.clear()
         if self._asked >= 0:
             self._asked = -1
             self._session.inference.withdraw("explain")
@@ -132,7 +133,6 @@ class Reasons(QObject):
     def _forget(self) -> None:
         self.withdraw()
         self._kept.clear()
-        self._refusals.clear()
 
     def _id(self, row: int) -> int:
         return int(self._session.table.ids[row])

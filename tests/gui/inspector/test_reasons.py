@@ -103,6 +103,10 @@ def test_a_refusal_is_told_in_the_pane(viewer: Viewer, inference: FakeInference)
     assert viewer.panes["reason"]._message == "Score this folder."
     assert viewer.reason_bar._text.text() == "Score this folder."
     assert not viewer.reason_bar.open_button.isVisible()
+    inference.refusal = ""
+    viewer.switch("reason").setChecked(False)
+    viewer.switch("reason").setChecked(True)
+    assert "2.5" in viewer.reason_bar._text.text()
 
 
 def test_a_question_is_taken_back_when_the_view_is_closed(

@@ -248,3 +248,24 @@ def _drag(view: GalleryView, to: QPoint) -> None:
     screen = QPointF(view.viewport().mapToGlobal(to))
     none = Qt.KeyboardModifier.NoModifier
     view.mouseMoveEvent(QMouseEvent(QEvent.Type.MouseMove, place, screen, LEFT, LEFT, none))
+
+
+def test_an_order_that_changes_out_of_sight_paints_nothing(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = ThumbnailLoader(red)
+    view = GalleryView(loader)
+    qtbot.addWidget(view)
+    view.resize(300, 200)
+    view.set_items(items(1000))
+    view.show()
+    qtbot.waitUntil(lambda: view._image(0) is not None)
+    qtbot.wait(50)  # for what is still to be painted
+    painted: list[object] = []
+    monkeypatch.setattr(view, "_paint_strip", lambda _painter, strip: painted.append(strip))
+    view.set_order(np.arange(500))
+    qtbot.wait(50)
+    assert painted == []
+    view.set_order(np.arange(1, 500))
+    qtbot.waitUntil(lambda: bool(painted))
+    loader.close()
