@@ -1,8 +1,9 @@
-"""What is computed behind the window to compare scored runs; nothing here knows Qt.
+"""What is computed behind the window to compare scored runs.
 
 Shapes: N rows of the table.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,7 @@ from desktop_app.core.ensembles import is_ensemble
 from desktop_app.core.runs import Run
 from desktop_app.core.scoring import Interval
 from desktop_app.core.table import ImageTable
+from desktop_app.gui.wording import moment
 from desktop_app.sdk.errors import InvalidInput, LoupeError
 
 Scores = NDArray[np.float32]
@@ -41,6 +43,7 @@ class Candidate:
 
     run: Run
     title: str
+    """With the moment of its training where another run is called the same."""
     scores: Scores | None
     """(N,); None where it has not looked at the folder yet."""
     agreed: Agreed | None = None
@@ -70,11 +73,14 @@ def candidates(
 ) -> list[Candidate]:
     """Return all other trained runs, those that have scored the folder first, newest first."""
     found = []
+    names = Counter(
+        filter(None, map(title_of, {run.path: run for run in [opened, *runs]}.values()))
+    )
     for run in runs:
         if run.path == opened.path:
             continue
         try:
-            spec = run.spec()
+            spec, title = run.spec(), title_of(run)
             column = score_column(run.result(folder_key), table)
             together = is_ensemble(run)
         except LoupeError:
@@ -82,8 +88,17 @@ def candidates(
         if column is None and not (together or run.is_trained):
             continue
         agreed = None if column is None else _agreed(scores, column)
-        found.append(Candidate(run, spec.title or run.path.name, column, agreed, together))
+        title += f" · {moment(spec.created)}" if names[title] > 1 else ""
+        found.append(Candidate(run, title, column, agreed, together))
     return sorted(found, key=lambda one: one.scores is None)
+
+
+def title_of(run: Run) -> str:
+    """Return what a run is called; "" where it cannot be read."""
+    try:
+        return run.spec().title or run.path.name
+    except LoupeError:
+        return ""
 
 
 def paired(across: Scores, up: Scores) -> Pair | None:

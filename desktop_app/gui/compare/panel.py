@@ -23,7 +23,14 @@ from PySide6.QtWidgets import (
 from desktop_app.core.ensembles import ENSEMBLE, is_ensemble, write_ensemble
 from desktop_app.core.runs import Run
 from desktop_app.gui.categories import category_name, labels_of
-from desktop_app.gui.compare.comparison import Candidate, Pair, Way, candidates, paired
+from desktop_app.gui.compare.comparison import (
+    Candidate,
+    Pair,
+    Way,
+    candidates,
+    paired,
+    title_of,
+)
 from desktop_app.gui.compare.gallery import DisagreementGallery, signed
 from desktop_app.gui.compare.runs import CandidateList
 from desktop_app.gui.i18n import tr
@@ -102,7 +109,7 @@ class ComparePanel(QWidget):
         chosen = self.runs.averaged()
         runs = [result.run, *(one.run for one in chosen)]
         scores = [result.scores, *(one.scores for one in chosen if one.scores is not None)]
-        title = tr("Mean rank: {names}", names=" + ".join(map(_title, runs)))
+        title = tr("Mean rank: {names}", names=" + ".join(map(title_of, runs)))
         folder, table = session.folder, session.table
 
         def write() -> Run:
@@ -239,7 +246,7 @@ class ComparePanel(QWidget):
             return
         runs, key, table = list(session.runs), session.folder.key, session.table
         opened, column = result.run, scores
-        self._opened.setText(tr("Open: {title}", title=_title(opened)))
+        self._opened.setText(tr("Open: {title}", title=title_of(opened)))
         session.background.run(
             "compared runs",
             lambda: candidates(runs, opened, column, key, table),
@@ -291,7 +298,7 @@ class ComparePanel(QWidget):
         self._pair = pair
         result = self._session.result
         if pair is not None and result is not None:
-            self.canvas.set_pair(pair, _short(_title(result.run)), _short(title))
+            self.canvas.set_pair(pair, _short(title_of(result.run)), _short(title))
             self.canvas.set_visible(self._session.visible)
             self.canvas.set_selection(self._session.selected)
         else:
@@ -330,7 +337,7 @@ class ComparePanel(QWidget):
         parts += [category_name("label", session.table.labels[row])]
         if candidate.scores is not None and np.isfinite(pair.differences[row]):
             for title, scores, shares in (
-                (_title(result.run), result.scores, pair.across),
+                (title_of(result.run), result.scores, pair.across),
                 (candidate.title, candidate.scores, pair.up),
             ):
                 place = f"{100 * float(shares[row]):.1f} %"
@@ -442,10 +449,6 @@ def share_at(scores: NDArray[np.float32], pair: Pair, threshold: float | None) -
     if threshold is None or not known.any():
         return None
     return float(np.mean(scores[known] < threshold))
-
-
-def _title(run: Run) -> str:
-    return run.spec().title or run.path.name
 
 
 def _short(title: str, letters: int = _LONGEST) -> str:

@@ -394,13 +394,16 @@ class GroupsPanel(QWidget):
         found, result = self._grouping, self._session.result
         if found is None or result is None or result.scores is None:
             return
-        scores = result.scores[self._rows]
-        self._groups = [
-            Cluster(number, self._rows[places])
-            for number, places in enumerate(found.groups(self._count.value(), scores), 1)
-        ]
-        self._fill()
-        self._show_what()
+        rows, count = self._rows, self._count.value()
+        scores = result.scores[rows]
+
+        def take(groups: list[Rows]) -> None:
+            if found is self._grouping:
+                self._groups = [Cluster(n, rows[places]) for n, places in enumerate(groups, 1)]
+                self._fill()
+                self._show_what()
+
+        self._session.background.run("cut of groups", lambda: found.groups(count, scores), take)
 
     def _fill(self) -> None:
         theme, labels = current_theme(), labels_of(self._session)

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.core.catalog import MethodInfo
+from desktop_app.core.ensembles import ENSEMBLE
 from desktop_app.core.experiments import experiment_specs
 from desktop_app.core.runs import JobSpec, Run
 from desktop_app.gui.form import ParameterForm
@@ -119,6 +120,10 @@ class TrainPanel(QWidget):
             spec = run.spec()
         except LoupeError as problem:
             self._session.problem.emit(str(problem))
+            return
+        if spec.method == ENSEMBLE:
+            text = tr("An ensemble is not trained: keep another one where runs are compared.")
+            self._session.problem.emit(text)
             return
         self.choose(spec.method)
         if self.method_id != spec.method:

@@ -173,6 +173,13 @@ def test_the_open_run_is_no_candidate(session: StillSession) -> None:
     found = candidates([session.run, other], session.run, scores, session.folder.key, session.table)
 
     assert [one.run.path for one in found] == [other.path]
+    assert found[0].title == "run-1"
+    for run in (session.run, other):
+        run.write_spec(run.spec().model_copy(update={"title": "Same", "created": 0.0}))
+    (same,) = candidates(
+        [session.run, other], session.run, scores, session.folder.key, session.table
+    )
+    assert same.title.startswith("Same · 19")  # told apart by the moment of its training
     assert paired(scores[:1], scores[:1]) is None
 
 
