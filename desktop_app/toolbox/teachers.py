@@ -346,7 +346,15 @@ class TaughtMethod(ChoosesFeatures[P], TorchMethod[P]):
 
     @abstractmethod
     def unusual(self, images: Tensor) -> Tensor:
-        """Return how unusual (N, H, W) every place of images (N, C, S, S) is."""
+        """Return how unusual (N, K, H, W) every place of images (N, C, S, S) is, in K ways."""
+
+    def mixed(self, unusual: Tensor) -> Tensor:
+        """Return one map (N, H, W) of the ways (N, K, H, W) in which places are unusual."""
+        return unusual.mean(dim=1)
+
+    def scores(self, unusual: Tensor) -> Tensor:
+        """Return scores (N,) of images whose places are unusual in these ways (N, K, H, W)."""
+        return worst_patches(self.mixed(unusual), region=self.region)
 
     def fit(self, data: Dataset) -> Events:
         """Find the teacher, tell where it comes from, and learn."""
@@ -367,24 +375,18 @@ class TaughtMethod(ChoosesFeatures[P], TorchMethod[P]):
             held = SomeRows(data, even_rows(len(data), _MOST_HELD))
         return Lessons(self.teacher, learned, self.device), Lessons(self.teacher, held, self.device)
 
-    @inference
-    def places(self, images: Tensor) -> Tensor:
-        """Return how unusual (N, H, W) every place of images (N, C, S, S) is."""
-        require_shape(images, self.sample_shape or ())
-        return self.unusual(images)
-
     def score(self, images: Images) -> Array:
-        """Return the mean (N,) of the most unusual hundredth of the places of images."""
-        return self._score(self.places(images))
+        """Return `scores` (N,) of images (N, C, S, S)."""
+        return self._scores(self._unusual(images))
 
     def localize(self, images: Images) -> Array:
-        """Return maps (N, S, S): how unusual the places are, enlarged and smoothed."""
-        return self._enlarged(self.places(images), images.shape[-1])
+        """Return maps (N, S, S) of images (N, C, S, S), enlarged and smoothed."""
+        return self._maps(self._unusual(images), images.shape[-1])
 
     def inspect(self, images: Images) -> tuple[Array, Array]:
         """Return scores (N,) and maps (N, S, S) of images (N, C, S, S), computed once."""
-        places = self.places(images)
-        return self._score(places), self._enlarged(places, images.shape[-1])
+        unusual = self._unusual(images)
+        return self._scores(unusual), self._maps(unusual, images.shape[-1])
 
     def views(self) -> Sequence[View]:
         """Return where the features come from, and filters that were learned."""
@@ -406,12 +408,17 @@ class TaughtMethod(ChoosesFeatures[P], TorchMethod[P]):
             self._teacher = restored_teacher(teacher, self.device)
         super().restore(state)
 
-    def _score(self, places: Array) -> Array:
-        scores: Array = worst_patches(torch.from_numpy(places), region=self.region).numpy()
+    @inference
+    def _unusual(self, images: Tensor) -> Tensor:
+        require_shape(images, self.sample_shape or ())
+        return self.unusual(images)
+
+    def _scores(self, unusual: Array) -> Array:
+        scores: Array = self.scores(torch.from_numpy(unusual)).numpy()
         return scores
 
-    def _enlarged(self, places: Array, size: int) -> Array:
-        maps: Array = enlarged(torch.from_numpy(places), size).numpy()
+    def _maps(self, unusual: Array, size: int) -> Array:
+        maps: Array = enlarged(self.mixed(torch.from_numpy(unusual)), size).numpy()
         return maps
 
 
@@ -421,8 +428,8 @@ def level_names(sizes: Sequence[Size]) -> list[str]:
 
 
 def together(errors: Sequence[Tensor], size: Size) -> Tensor:
-    """Return the mean (N, H, W) of errors (N, H_l, W_l), enlarged to one size."""
-    return torch.stack([resized(one.unsqueeze(1), size).squeeze(1) for one in errors]).mean(0)
+    """Return errors (N, H_l, W_l) of K kinds, enlarged to one size, as (N, K, H, W)."""
+    return torch.cat([resized(one.unsqueeze(1), size) for one in errors], dim=1)
 
 
 def _levels(

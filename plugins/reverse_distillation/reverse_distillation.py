@@ -154,9 +154,9 @@ class ReverseDistillation(TaughtMethod[ReverseDistillationParams]):
         ]
 
     def unusual(self, images: Tensor) -> Tensor:
-        """Return the mean (N, H, W) of M_l of images, each in units of what is usual."""
+        """Return M_l (N, L, H, W) of images, each in units of what is usual."""
         errors = self.usual(self.errors(self.teacher.levels(images)))
-        return together(errors, self.teacher.sizes[0])  # eq. 3
+        return together(errors, self.teacher.sizes[0])
 
     def encode(self, images: Images) -> Array:
         """Return the code, averaged over its places, (N, D) of images."""

@@ -8,6 +8,7 @@ Batzner, Heckler & Koenig, EfficientAD, 2023, https://arxiv.org/abs/2303.14535
     A(h, w)   = 1 - cos(t, a),  a rebuilt from a code of D numbers of the whole image
     loss      = sum_l mean of the largest E_l + mean A                         (EfficientAD, eq. 2)
     map       = (1 - g) mean_l q(E_l) + g q(A),  q(e) = (e - q_.9) / (q_.995 - q_.9)
+    score     = max over q(E_l) and q(A) of the mean of the worst hundredth of the places
 
 t_l is what the teacher says at a place of level l, s_l what the student says. The student finds
 what is wrong in itself, the autoencoder what does not go together: its code has no room for any
@@ -37,7 +38,7 @@ from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import View
 from desktop_app.toolbox.inference import evaluating, inference, require_shape
-from desktop_app.toolbox.patches import resized
+from desktop_app.toolbox.patches import resized, worst_patches
 from desktop_app.toolbox.teachers import (
     Lessons,
     Size,
@@ -80,11 +81,11 @@ class StudentTeacherParams(TaughtParams):
         help="Numbers D from which the autoencoder rebuilds the features of a whole image.",
     )
     global_weight: float = param(
-        0.3,
+        0.2,
         low=0.0,
         high=1.0,
-        help="Weight g of the autoencoder in maps and scores: 0 for single places alone, more "
-        "where things are missing, surplus or in the wrong place.",
+        help="Weight g of the autoencoder in maps: more where things are missing, surplus or in "
+        "the wrong place. With 0 it has no part in scores either.",
     )
     hard_share: float = param(
         0.3,
@@ -189,10 +190,20 @@ class StudentTeacher(TaughtMethod[StudentTeacherParams]):
         return [1 - F.cosine_similarity(one, other, dim=1) for one, other in pairs]
 
     def unusual(self, images: Tensor) -> Tensor:
-        """Return errors (N, H, W) of student and autoencoder in units of what is usual."""
-        *apart, rebuilt = self.usual(self.errors(self.teacher.levels(images)))
-        g, size = self.params.global_weight, self.teacher.sizes[0]
-        return (1 - g) * together(apart, size) + g * together([rebuilt], size)
+        """Return E_l and A (N, L + 1, H, W) of images, each in units of what is usual."""
+        errors = self.usual(self.errors(self.teacher.levels(images)))
+        return together(errors, self.teacher.sizes[0])
+
+    def mixed(self, unusual: Tensor) -> Tensor:
+        """Return the mean of the student's errors and those of the autoencoder, weighted."""
+        g = self.params.global_weight
+        return (1 - g) * unusual[:, :-1].mean(dim=1) + g * unusual[:, -1]
+
+    def scores(self, unusual: Tensor) -> Tensor:
+        """Return the mean of the worst places (N,) in the kind of error where it is largest."""
+        asked = unusual if self.params.global_weight > 0 else unusual[:, :-1]
+        each = [worst_patches(own, region=self.region) for own in asked.unbind(dim=1)]
+        return torch.stack(each).amax(dim=0)
 
     def encode(self, images: Images) -> Array:
         """Return the codes (N, D) of the autoencoder of images."""

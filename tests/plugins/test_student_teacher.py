@@ -19,6 +19,7 @@ from plugins.student_teacher.student_teacher import (
 from tests.plugins.textures import followed, interrupted, stripes, weight_file
 
 SMALL = {"filters": 6, "width": 8, "code_size": 4, "batch_size": 8, "least_steps": 12}
+_ANSWERS = ("mixed", "scores")
 
 
 def method(**values: object) -> StudentTeacher:
@@ -83,20 +84,19 @@ def test_the_autoencoder_knows_an_image_by_its_code_alone() -> None:
     assert int(torch.linalg.matrix_rank(jacobian.double(), rtol=1e-4)) <= 3
 
 
-def test_the_weight_mixes_student_and_autoencoder() -> None:
-    pixels, probes = stripes(16, size=32, channels=1), stripes(3, size=32, channels=1, seed=4)
-    subject = followed(method(), pixels)
-    images = torch.from_numpy(as_images(probes))
+def test_maps_mix_what_scores_take_the_largest_of() -> None:
+    unusual = torch.zeros(2, 3, 10, 10)
+    unusual[0, 1, 4, 5], unusual[1, 2, 0, 0] = 6.0, 3.0  # of the student; of the autoencoder
 
-    def places(weight: float) -> np.ndarray:
-        other = method(global_weight=weight)
-        other.restore(subject.state())
-        with torch.no_grad():
-            return other.eval().unusual(images).numpy()
+    maps, scores = (getattr(method(global_weight=0.2), name)(unusual) for name in _ANSWERS)
+    alone, students = (getattr(method(global_weight=0.0), name)(unusual) for name in _ANSWERS)
 
-    alone, whole = places(0.0), places(1.0)
-    np.testing.assert_allclose(places(0.3), 0.7 * alone + 0.3 * whole, atol=1e-4)
-    assert np.abs(alone - whole).max() > 0.1
+    assert float(maps[0, 4, 5]) == pytest.approx(0.8 * 6 / 2)
+    assert float(maps[1, 0, 0]) == pytest.approx(0.2 * 3)
+    assert scores.tolist() == [6.0, 3.0]
+    assert float(alone[0, 4, 5]) == 3.0
+    assert float(alone[1].abs().max()) == 0
+    assert students.tolist() == [6.0, 0.0]
 
 
 def test_one_map_is_not_enough_to_foretell_others(tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ def test_errors_that_are_all_equal_stay_finite() -> None:
     assert torch.isfinite(subject([torch.ones(1, 4, 4)])[0]).all()
 
 
-def test_errors_of_several_sizes_are_averaged_at_one() -> None:
-    found = together([torch.full((1, 4, 4), 1.0), torch.full((1, 2, 2), 5.0)], (4, 4))
+def test_errors_of_several_sizes_are_brought_to_one() -> None:
+    found = together([torch.rand(3, 4, 4), torch.full((3, 2, 2), 5.0)], (4, 4))
 
-    torch.testing.assert_close(found, torch.full((1, 4, 4), 3.0))
+    assert found.shape == (3, 2, 4, 4)
+    torch.testing.assert_close(found[:, 1], torch.full((3, 4, 4), 5.0))
