@@ -16,6 +16,7 @@ from desktop_app.core.jobs import (
     running_handle,
     worker_threads,
 )
+from desktop_app.core.regions import Region
 from desktop_app.core.runs import JobSpec, JobState, Result, Run
 from desktop_app.core.workspace import Workspace
 from desktop_app.gui.feed import RunFeed
@@ -231,11 +232,14 @@ class JobQueue(QObject):
         self._workspace = workspace
         self._runner = runner
 
-    def start(self, spec: JobSpec, title: str) -> Job:
-        """Make a run for a spec and queue its training, and looking at the whole folder after."""
+    def start(self, spec: JobSpec, title: str, region: Region | None = None) -> Job:
+        """Make a run for a spec and queue its training, and looking at the whole folder after.
+
+        The run keeps a copy of the region of interest.
+        """
         threads = spec.threads or worker_threads()
         spec = spec.model_copy(update={"threads": threads, "apply_after": True})
-        run = Run.create(self._workspace.new_run_dir(spec.method), spec)
+        run = Run.create(self._workspace.new_run_dir(spec.method), spec, region)
         return self._queued(Job(run, title, self._runner))
 
     def resume(self, run: Run) -> Job:

@@ -17,6 +17,7 @@ from desktop_app.core.columns import ResultColumns, result_columns
 from desktop_app.core.decoding import make_thumbnail
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.jobs import Runner
+from desktop_app.core.regions import Region
 from desktop_app.core.runs import Run
 from desktop_app.core.scoring import ThresholdTable, quantile_threshold, truth_from_labels
 from desktop_app.core.table import ImageTable
@@ -60,6 +61,7 @@ class Session(QObject):
     current_changed = Signal()
     verdicts_changed = Signal()
     left_out_changed = Signal()
+    region_changed = Signal()
     threshold_changed = Signal()
     runs_changed = Signal()
     catalog_changed = Signal()
@@ -87,6 +89,7 @@ class Session(QObject):
         self.indexing: Indexing | None = None
         self._verdicts = Verdicts(workspace, "", self.table)
         self._left_out = LeftOut(workspace, "", self.table, self._aside)
+        self.region: Region | None = None
         self._history = History()
         self.selected: Mask = np.zeros(0, np.bool_)
         self.visible: Mask = np.zeros(0, np.bool_)
@@ -288,6 +291,13 @@ class Session(QObject):
             self._history.note(self._left_out)
             self.left_out_changed.emit()
 
+    def set_region(self, region: Region | None) -> None:
+        """Let this part of every image of the folder count in trainings from now on; None: all."""
+        workspace, key = self.workspace, self._require_folder().key
+        self.region = region
+        self._aside("region kept", lambda: workspace.set_region(key, region))
+        self.region_changed.emit()
+
     # -- Inside ------------------------------------------------------------------------------
 
     def _take_folder(self, folder: ImageFolder, table: ImageTable) -> None:
@@ -331,6 +341,7 @@ class Session(QObject):
             key = self.folder.key if self.folder is not None else ""
             self._verdicts = Verdicts(self.workspace, key, table)
             self._left_out = LeftOut(self.workspace, key, table, self._aside)
+            self.region = self.workspace.region(key) if key else None
             self._history = History()
             self._reset_rows()
             self.result = None
@@ -338,6 +349,7 @@ class Session(QObject):
         if not keep:
             self.verdicts_changed.emit()
             self.left_out_changed.emit()
+            self.region_changed.emit()
             self.selection_changed.emit()
             self.filter_changed.emit()
             self.current_changed.emit()

@@ -239,6 +239,7 @@ class Workbench(QMainWindow):
             Command(edit, tr("Undo"), session.undo, "undo", "Ctrl+Z"),
             Command(edit, tr("Redo"), session.redo, "redo", "Ctrl+Shift+Z"),
             Command(edit, tr("Show images left out"), self.show_left_out, "filter"),
+            Command(edit, tr("Region of interest…"), self.mark_region, "rectangle"),
             Command(edit, tr("Select none"), self._select_none, "x", "Ctrl+Shift+A"),
             Command(view, tr("Gallery"), lambda: self.show_view("gallery"), "grid", "Ctrl+1"),
             Command(view, tr("Training"), lambda: self.show_view("training"), "chart", "Ctrl+2"),
@@ -387,6 +388,15 @@ class Workbench(QMainWindow):
     def compare_maps(self, runs: list[Run]) -> None:
         """Show the latent maps of several runs side by side."""
         self._map().compare(runs)
+
+    def mark_region(self) -> None:
+        """Show which part of the images of the open folder counts, to be painted anew."""
+        from desktop_app.gui.regions.dialog import RegionDialog
+
+        if self.session.folder is not None:
+            RegionDialog(self.session, self).open()
+        else:
+            self.session.problem.emit(tr("Open a folder of images first."))
 
     def choose_comparison(self) -> None:
         """Offer the runs whose latent maps can be shown beside the open one's."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from desktop_app.core.catalog import MethodInfo
+from desktop_app.core.regions import Region
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.table import ImageTable
 from desktop_app.gui.feed import Alarm, Curves, Reference
@@ -141,8 +142,8 @@ class FakeQueue(QObject):
         self.jobs: list[FakeJob] = []
         self._folder = folder
 
-    def start(self, spec: JobSpec, title: str) -> FakeJob:
-        run = Run.create(self._folder / f"run-{len(self.jobs)}", spec)
+    def start(self, spec: JobSpec, title: str, region: Region | None = None) -> FakeJob:
+        run = Run.create(self._folder / f"run-{len(self.jobs)}", spec, region)
         return self.add(FakeJob(run, title, JobState.QUEUED if self.active() else JobState.RUNNING))
 
     def add_job(self, spec: JobSpec) -> FakeJob:
@@ -192,6 +193,7 @@ class FakeSession(QObject):
     current_changed = Signal()
     verdicts_changed = Signal()
     left_out_changed = Signal()
+    region_changed = Signal()
     threshold_changed = Signal()
     runs_changed = Signal()
     catalog_changed = Signal()
@@ -208,6 +210,7 @@ class FakeSession(QObject):
         self.jobs.setParent(self)
         self.background = FakeBackground(self.problem.emit)
         self.left_out_paths: list[str] = []
+        self.region: Region | None = None
 
     @property
     def left_out(self) -> NDArray[np.bool_]:

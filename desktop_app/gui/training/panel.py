@@ -379,7 +379,7 @@ class TrainingPanel(QWidget):
 
         def start() -> None:
             smaller = actions.with_batch_size(spec, batch_size)
-            self._session.jobs.start(smaller, smaller.title)
+            self._session.jobs.start(smaller, smaller.title, self._require_run().region())
 
         self._try(start)
 

@@ -30,6 +30,7 @@ from desktop_app.gui.form import ParameterForm
 from desktop_app.gui.i18n import language, tr
 from desktop_app.gui.icons import set_icon
 from desktop_app.gui.jobs import Job
+from desktop_app.gui.regions.dialog import RegionDialog, region_words
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_kind, set_role, set_surface, set_tone
 from desktop_app.gui.training.data_form import data_schema, run_title, suggested_size
@@ -76,6 +77,7 @@ class TrainPanel(QWidget):
         session.folder_changed.connect(self._take_folder)
         session.table_changed.connect(self._take_folder)
         session.left_out_changed.connect(self._soon.start)
+        session.region_changed.connect(self._soon.start)
         session.catalog_changed.connect(self._take_catalog)
         session.runs_changed.connect(self.form.refresh_runs)
         session.jobs.jobs_changed.connect(self._soon.start)
@@ -184,7 +186,7 @@ class TrainPanel(QWidget):
             return
         spec = spec.model_copy(update={"title": self._unused_title(spec.title)})
         try:
-            job = self._session.jobs.start(spec, spec.title)
+            job = self._session.jobs.start(spec, spec.title, self._session.region)
         except LoupeError as problem:
             self._session.problem.emit(str(problem))
             return
@@ -201,7 +203,7 @@ class TrainPanel(QWidget):
             for variant in experiment_specs(spec, str(experiment["name"]), experiment["variants"]):
                 title = self._unused_title(variant.title)
                 variant = variant.model_copy(update={"title": title})
-                jobs.append(self._session.jobs.start(variant, title))
+                jobs.append(self._session.jobs.start(variant, title, self._session.region))
         except LoupeError as problem:
             self._session.problem.emit(str(problem))
         for job in jobs:
@@ -264,6 +266,7 @@ class TrainPanel(QWidget):
         inside.setSpacing(2)
         inside.addWidget(self._folder)
         inside.addWidget(self._images)
+        inside.addLayout(self._region_row())
         caption = QLabel(tr("Name of the run"))
         set_role(caption, "caption")
         body = QWidget()
@@ -284,6 +287,24 @@ class TrainPanel(QWidget):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(body)
         return self._scroll
+
+    def _region_row(self) -> QHBoxLayout:
+        self._region = QLabel(wordWrap=True)
+        set_role(self._region, "caption")
+        words = tr("Region of interest…")
+        tip = tr("Mark which part of every image counts, or is ignored")
+        self.region_button = named(QToolButton(), words, tip)
+        self.region_button.setText(words)
+        self.region_button.clicked.connect(self._mark_region)
+        row = QHBoxLayout()
+        row.setSpacing(SPACE.s)
+        row.addWidget(self._region, 1)
+        row.addWidget(self.region_button)
+        return row
+
+    def _mark_region(self) -> None:
+        """Show the region of the open folder, to be painted anew."""
+        RegionDialog(self._session, self).open()
 
     def _foot(self) -> QWidget:
         self._reason = QLabel(wordWrap=True)
@@ -427,6 +448,9 @@ class TrainPanel(QWidget):
         self._folder.setToolTip(str(folder.root) if folder is not None else "")
         remark, warns = self._remark()
         self._images.setText(remark)
+        region = self._session.region
+        self._region.setText(region_words(region.share if region is not None else 1.0))
+        self.region_button.setEnabled(folder is not None)
         set_tone(self._images, "warning" if warns else "")
         self.name.setPlaceholderText(self._usual_title())
         self.preset.show_changed(self._info is not None and self._is_changed())

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
 from desktop_app.core.catalog import MethodInfo
+from desktop_app.core.regions import Region
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.gui.training.card import BrokenCard, MethodCard
 from desktop_app.gui.training.data_form import suggested_size
@@ -172,6 +174,22 @@ def test_start_asks_for_what_the_forms_say(panel: MethodsPanel, session: FakeSes
     assert (spec.channels, spec.seed, spec.device) == (1, 7, "auto")
     assert spec.apply_after
     assert spec.title == "Variational autoencoder · epochs 3 · beta 4 · 96 px"
+
+
+def test_a_training_takes_the_region_of_the_folder_along(
+    panel: MethodsPanel, session: FakeSession
+) -> None:
+    open_folder(session)
+    panel.choose("vae")
+    session.region = Region(np.eye(2, dtype=np.bool_))
+    panel.setup._judge()
+
+    panel.setup.start_button.click()
+
+    assert panel.setup._region.text() == "50 % of every image counts."
+    region = session.jobs.jobs[0].run.region()
+    assert region is not None
+    assert region.hash == session.region.hash
 
 
 def test_images_are_held_out_and_folds_are_scored(
