@@ -7,12 +7,13 @@ Li, Sohn, Yoon & Pfister, CutPaste: self-supervised learning for anomaly detecti
     s(p) = sqrt((e_p - m_p)' Sigma_p^-1 (e_p - m_p) / D)
 
 The first line is their equation 1 with three classes; the network learns on crops, as theirs does
-to localise. e_p are the D numbers of the last map at place p, m_p and Sigma_p their mean and
-covariance over normal images, as in toolbox/gaussians.py. The paper embeds crops one by one and
-has one Gaussian for all; a network without a layer of fixed size gives all places at once. On three
-folders of photographs at 128 pixels, 300 steps, image AUROC was .87, .83, .82 with one Gaussian for
-all places (Ledoit & Wolf's shrinkage), and .94, .95, .81 with one for each; windows of the size of
-the crops gave .90, .92, .66, and whole images .88, .96, .55.
+to localise. e_p are the D numbers of the last two maps at place p, those of each map scaled to
+length 1; m_p and Sigma_p are their mean and covariance over normal images, as in
+toolbox/gaussians.py. The paper embeds crops one by one and has one Gaussian for all; a network
+without a layer of fixed size gives all places at once. On three folders of photographs at 128
+pixels, 300 steps and the last map alone, image AUROC was .87, .83, .82 with one Gaussian for all
+places (Ledoit & Wolf's shrinkage), and .94, .95, .81 with one for each; windows of the size of the
+crops gave .90, .92, .66, and whole images .88, .96, .55.
 
 Shapes: N images, C channels, S rows and columns, H W = P places, D dimensions, K classes.
 """
@@ -39,7 +40,7 @@ from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.gaussians import distances_at_places, place_gaussians, reduction
 from desktop_app.toolbox.inference import evaluating, inference, require_shape
 from desktop_app.toolbox.networks import colour_statistics
-from desktop_app.toolbox.patches import enlarged, worst_patches
+from desktop_app.toolbox.patches import enlarged, patch_grid, worst_patches
 from desktop_app.toolbox.synthesis import Recipe, spoilt
 from desktop_app.toolbox.torch_method import TorchMethod
 from desktop_app.toolbox.training import Step, descend, is_time, let_rate_fall, to_device
@@ -53,6 +54,8 @@ _NAMES: dict[Recipe, str] = {"pasted": "patch", "scar": "scar"}
 _LEVELS = 3
 _STRIDE = 2**_LEVELS
 """Pixels from cell to cell of the last map."""
+_LOOKED_AT = 2
+"""Last maps that describe a place."""
 _LOOKS = 5
 """How often during the training the normal images are looked at."""
 _IMAGES = 200
@@ -123,23 +126,32 @@ class Trunk(nn.Module):
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(_LEVELS)]
-        self.blocks = nn.Sequential(
-            _convolution(channels, width, kernel=5, stride=2),
-            *(
-                nn.Sequential(_convolution(before, after, stride=2), _convolution(after, after))
-                for before, after in pairwise(widths)
-            ),
+        self.blocks = nn.ModuleList(
+            [
+                _convolution(channels, width, kernel=5, stride=2),
+                *(
+                    nn.Sequential(_convolution(before, after, stride=2), _convolution(after, after))
+                    for before, after in pairwise(widths)
+                ),
+            ]
         )
-        self.dimensions = widths[-1]
+        self.widths = widths
         self.register_buffer("centre", torch.zeros(channels, 1, 1))
         self.register_buffer("spread", torch.ones(()))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return maps (N, D, S / 8, S / 8) of images (N, C, S, S)."""
+        return self.levels(images)[-1]
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Return the maps after each halving, the finest first."""
         standard = (images - self.centre) / self.spread
-        maps: Tensor = self.blocks(standard.contiguous(memory_format=torch.channels_last))
-        return maps
+        maps, seen = standard.contiguous(memory_format=torch.channels_last), []
+        for block in self.blocks:
+            maps = block(maps)
+            seen.append(maps)
+        return seen
 
 
 class CutPaste(TorchMethod[CutPasteParams]):
@@ -188,9 +200,10 @@ class CutPaste(TorchMethod[CutPasteParams]):
         self.side: int = min(max(_STRIDE, round(self.params.window * min(sides))), *sides)
         K = 1 + len(self._recipes)
         self.encoder = Trunk(channels, self.params.width)
-        D = self.encoder.dimensions
-        self.head = nn.Sequential(nn.Linear(D, D), nn.LeakyReLU(0.1), nn.Linear(D, K))
-        P = math.prod(-(-length // _STRIDE) for length in sides)
+        last = self.encoder.widths[-1]
+        self.head = nn.Sequential(nn.Linear(last, last), nn.LeakyReLU(0.1), nn.Linear(last, K))
+        self.grid = (-(-sides[0] // _STRIDE), -(-sides[1] // _STRIDE))
+        P, D = math.prod(self.grid), sum(self.encoder.widths[-_LOOKED_AT:])
         kept = min(D, max(1, math.isqrt(_MOST_VALUES // P)))
         axes = reduction(D, kept, "projection", self.seed) if kept < D else torch.eye(D)
         self.register_buffer("axes", axes)
@@ -280,13 +293,13 @@ class CutPaste(TorchMethod[CutPasteParams]):
     def _distances(self, images: Tensor) -> Tensor:
         """Return how far (N, H, W) the places of images (N, C, S, S) lie from normal ones."""
         self._require_shape(images)
-        maps = self.encoder(images)
-        distances = distances_at_places(self._vectors(maps), self.mean, self.whitening)
-        return distances.view(len(maps), *maps.shape[2:])
+        distances = distances_at_places(self._vectors(images), self.mean, self.whitening)
+        return distances.view(-1, *self.grid)
 
-    def _vectors(self, maps: Tensor) -> Tensor:
-        """Return the vectors (N, P, kept dimensions) of maps (N, D, H, W)."""
-        return maps.flatten(2).transpose(1, 2) @ self.axes
+    def _vectors(self, images: Tensor) -> Tensor:
+        """Return what is at every place (N, P, kept dimensions) of images (N, C, S, S)."""
+        maps = self.encoder.levels(images)[-_LOOKED_AT:]
+        return patch_grid(maps, self.grid, neighbourhood=1).flatten(1, 2) @ self.axes
 
     def _classes(self, images: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return crops (K n, C, s, s) of images (n, C, S, S), class after class, and classes."""
@@ -327,7 +340,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
         random = np.random.default_rng([self.seed, step.number, 1])
         with evaluating(self), torch.no_grad():
             mean, whitening = place_gaussians(
-                (self._vectors(self.encoder(images)) for images in self._batches(data, rows)),
+                map(self._vectors, self._batches(data, rows)),
                 borrowed=_BORROWED,
                 epsilon=_EPSILON,
             )

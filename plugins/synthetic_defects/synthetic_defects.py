@@ -55,7 +55,7 @@ _MOST_DEFECTS = 3
 """Of one image."""
 _PRIOR = -3.0
 """Log-odds of a spoilt pixel, where the last layer begins."""
-_SUSPICIOUS = 0.002
+_SUSPICIOUS = 0.005
 """Share of the pixels whose mean logit is the score, and at least four."""
 _SHOWN = 8
 

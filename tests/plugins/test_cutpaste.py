@@ -91,18 +91,18 @@ def test_scores_are_distances_from_the_gaussians_of_the_training_images() -> Non
     last_metrics(subject.fit(data))
     images = data.images(slice(None))
     with torch.no_grad():
-        maps = subject.eval().encoder(torch.from_numpy(images))  # (N, D, H, W)
+        _, finer, last = subject.eval().encoder.levels(torch.from_numpy(images))
+    finer = finer.view(40, 8, 4, 2, 4, 2).mean(dim=(3, 5))  # (N, 8, 4, 4), as the last one
+    parts = [one / one.norm(dim=1, keepdim=True) for one in (finer, last)]
+    maps = torch.cat(parts, dim=1).double().numpy()  # (N, D, H, W)
 
-    vectors = maps[:, :, 1, 2].double().numpy()
-    own = np.cov(vectors.T)
-    pooled_one = np.mean(
-        [np.cov(maps[:, :, row, column].double().numpy().T) for row, column in np.ndindex(4, 4)],
-        axis=0,
-    )
-    steady = (40 * own + 5 * pooled_one) / 45
-    steady += (0.01 * pooled_one.trace() / 16 + 1e-8) * np.eye(16)
+    vectors = maps[:, :, 1, 2]
+    every = [np.cov(maps[:, :, row, column].T) for row, column in np.ndindex(4, 4)]
+    pooled_one = np.mean(every, axis=0)
+    steady = (40 * np.cov(vectors.T) + 5 * pooled_one) / 45
+    steady += (0.01 * pooled_one.trace() / 24 + 1e-8) * np.eye(24)
     apart = vectors - vectors.mean(axis=0)
-    expected = np.sqrt(np.einsum("nd,de,ne->n", apart, np.linalg.inv(steady), apart) / 16)
+    expected = np.sqrt(np.einsum("nd,de,ne->n", apart, np.linalg.inv(steady), apart) / 24)
 
     distances = subject._at_places(images)
     assert distances.shape == (40, 4, 4)
