@@ -68,8 +68,6 @@ _BORROWED = 5.0
 """Images that the covariance of all places counts for at each place, as in PaDiM."""
 _EPSILON = 0.01
 """Added to every variance, as a share of the mean variance."""
-_WORST = 0.03
-"""Share of the places whose mean distance is the score."""
 _SHOWN = 8
 """Crops of each class that are shown."""
 _MEASURED = 64
@@ -357,7 +355,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
     def _scores_of_classes(self, images: Tensor, random: np.random.Generator) -> Tensor:
         """Return the scores (K, n) of images (n, C, S, S) as they are and with something pasted."""
         kinds = [images, *self._pasted(images, random)]
-        return torch.stack([worst_patches(self._distances(kind), _WORST) for kind in kinds])
+        return torch.stack([worst_patches(self._distances(kind)) for kind in kinds])
 
     def _batches(self, data: Dataset, rows: NDArray[np.int64]) -> Iterator[Tensor]:
         """Yield images (n, C, S, S) of rows."""
