@@ -247,7 +247,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
     @inference
     def score(self, images: Tensor) -> Tensor:
         """Return the mean distance (N,) of the most unusual places; higher is more unusual."""
-        return worst_patches(self._distances(images), _WORST, region=self.region)
+        return worst_patches(self._distances(images), region=self.region)
 
     @inference
     def localize(self, images: Tensor) -> Tensor:
@@ -258,7 +258,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
         """Return scores (N,) and maps (N, S, S) from one pass."""
         distances = torch.from_numpy(self._at_places(images))
         maps = enlarged(distances, images.shape[-1])
-        return worst_patches(distances, _WORST, region=self.region).numpy(), maps.numpy()
+        return worst_patches(distances, region=self.region).numpy(), maps.numpy()
 
     def views(self) -> Sequence[View]:
         """Return crops of each class, what was taken for what, and how far the classes lie."""
