@@ -357,13 +357,17 @@ class TaughtMethod(ChoosesFeatures[P], TorchMethod[P]):
         return worst_patches(self.mixed(unusual), region=self.region)
 
     def fit(self, data: Dataset) -> Events:
-        """Find the teacher, tell where it comes from, and learn."""
-        if len(data) and self._teacher is None:
+        """Find the teacher and learn; where it comes from is told once the networks are built."""
+        untold = self._teacher is None
+        if len(data) and untold:
             self._teacher = chosen_teacher(
                 self.features(data), data, self.params.spacing, self.device
             )
-            yield Note(f"Features: {self.teacher.features.report.sentence()}")
-        yield from super().fit(data)
+        for event in super().fit(data):
+            if untold:
+                yield Note(f"Features: {self.teacher.features.report.sentence()}")
+                untold = False
+            yield event
 
     def lessons(self, data: Dataset) -> tuple[Lessons, Lessons]:
         """Return what the teacher says of images to learn from, and of those held out.

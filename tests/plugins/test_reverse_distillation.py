@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from desktop_app.sdk.data import ArrayDataset, as_images
-from desktop_app.sdk.events import Metrics, TrivialValue
+from desktop_app.sdk.events import Metrics, Note, TrivialValue
 from desktop_app.sdk.views import Curve, HeatMap, ImageGrid, Table
 from plugins.reverse_distillation.reverse_distillation import (
     Bottleneck,
@@ -75,6 +75,15 @@ def test_a_stop_in_the_middle_changes_no_answer() -> None:
 
     np.testing.assert_array_equal(other.score(probes), whole.score(probes))
     np.testing.assert_array_equal(other.localize(probes), whole.localize(probes))
+
+
+def test_the_untrained_network_encodes_once_anything_was_told() -> None:
+    subject = method()
+    first = next(subject.fit(ArrayDataset(stripes(10, size=32), "stripes")))
+
+    assert isinstance(first, Note)
+    assert "learned from these images" in first.text
+    assert subject.encode(as_images(stripes(2, size=32))).shape == (2, 8)
 
 
 def test_a_single_image_is_enough_to_train_on() -> None:
