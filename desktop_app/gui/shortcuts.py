@@ -35,6 +35,7 @@ class ShortcutList(QDialog):
             ("N", tr("Inspector: normal")),
             ("A", tr("Inspector: anomalous")),
             ("U", tr("Inspector: unsure")),
+            (tr("Left, Right"), tr("Histogram: move the threshold, with Ctrl the review zone")),
         ]
         table = named(QTableWidget(len(rows), 2), tr("Shortcuts"))
         table.setHorizontalHeaderLabels([tr("Keys"), tr("What they do")])
