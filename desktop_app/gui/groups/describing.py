@@ -30,7 +30,6 @@ class Descriptors(QObject):
         self._wanted: list[int] = []
         self._is_asking = False
         session.result_changed.connect(self.forget)
-        session.inference.failed.connect(self._give_up)
 
     @property
     def is_busy(self) -> bool:
@@ -68,16 +67,17 @@ class Descriptors(QObject):
             return
         self._is_asking = True
         self.progressed.emit(len(self._wanted) - len(missing), len(self._wanted))
-        self._session.inference.request("describe", {"ids": missing[:_BATCH]}, {}, self._take)
+        self._session.inference.request(
+            "describe", {"ids": missing[:_BATCH]}, {}, self._take, self._give_up
+        )
 
     def _take(self, header: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         for place, image_id in enumerate(header["ids"]):
             self._known[image_id] = {name: np.array(block[place]) for name, block in arrays.items()}
         self._ask()
 
-    def _give_up(self, _problem: str) -> None:
-        """Ask no more; the session tells what went wrong."""
-        if self._is_asking:
-            self._is_asking = False
-            self._wanted = []
-            self.progressed.emit(0, 0)
+    def _give_up(self, problem: str) -> None:
+        """Ask no more, and say what went wrong."""
+        self._is_asking, self._wanted = False, []
+        self.progressed.emit(0, 0)
+        self._session.problem.emit(problem)

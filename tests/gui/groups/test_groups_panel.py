@@ -140,6 +140,16 @@ def test_describing_can_be_stopped(qtbot: QtBot, panel: GroupsPanel, session: St
     assert panel.groups() == []
 
 
+def test_a_worker_that_cannot_describe_says_why(
+    qtbot: QtBot, panel: GroupsPanel, session: StillSession
+) -> None:
+    session.inference.refusal = "This image is gone."  # type: ignore[attr-defined]
+    with qtbot.waitSignal(session.problem) as told:
+        qtbot.mouseClick(panel._again, Qt.MouseButton.LeftButton)
+    assert told.args == ["This image is gone."]
+    assert panel._again.text() == "Group"
+
+
 def test_too_few_flagged_images_are_not_grouped(panel: GroupsPanel, session: StillSession) -> None:
     session.set_threshold(21.0)
     assert not panel._again.isEnabled()
