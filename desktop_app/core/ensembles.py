@@ -105,7 +105,10 @@ def joined_scores(
 ) -> NDArray[np.float64]:
     """Return the score (N,) of an ensemble from those of its R members, (N,) each."""
     shares = [
-        shares_below(np.asarray(column, np.float64), np.load(_reference(ensemble, number)))
+        shares_below(
+            np.asarray(column, np.float64),
+            np.load(_reference(ensemble, number), allow_pickle=False),
+        )
         for number, column in enumerate(scores)
     ]
     mean: NDArray[np.float64] = np.mean(shares, axis=0)
