@@ -3,26 +3,30 @@
     python -m tests.benchmarks.bench_anomalib FOLDER --weights FILE [--method patch_memory padim]
 
 FOLDER is in MVTec layout, FILE holds the weights of a torchvision mobilenet_v2. anomalib is
-installed into an environment of its own, which borrows torch from this one. Its torch models are
-driven by a plain loop, without the engine around them, so that what is measured is the method.
-Times are those of the processor, one thread each: for Loupe of whole processes, with their start
-and the decoding of the files; for anomalib without imports. Memory is the peak of a process.
+installed into an environment of its own, which borrows torch from this one. The methods of both are
+driven by a plain loop in a process of their own, without the programs around them. Times are those
+of the processor, with one thread and without imports, the decoding of the files included. Memory is
+the peak of the process, its libraries included.
 """
 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from desktop_app.core.decoding import decode
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.masks import MaskColumn
 from desktop_app.core.scoring import evaluate
@@ -108,12 +112,15 @@ class Figures:
 
 def main() -> None:
     """Measure both and print a table."""
+    if sys.argv[1:] == ["--child"]:
+        _loupe(json.load(sys.stdin))
+        return
     options = _options()
     python = _environment(options.env)
     for method in options.method:
-        with tempfile.TemporaryDirectory(prefix="loupe-bench-") as place:
-            theirs = _anomalib(python, method, options, Path(place))
-            ours = _loupe(method, options, Path(place))
+        own = [sys.executable, "-m", "tests.benchmarks.bench_anomalib", "--child"]
+        ours = _measured(own, method, options)
+        theirs = _measured([str(python), "-c", CHILD], method, options)
         print(f"\n{method}, {options.folder.name}, {options.size} px")
         print(f"{'':14}{'Loupe':>12}{'anomalib':>12}{'ratio':>10}")
         for name in ("fit_s", "predict_s", "peak_mb"):
@@ -153,7 +160,8 @@ def _environment(folder: Path) -> Path:
     return python
 
 
-def _anomalib(python: Path, method: str, options: argparse.Namespace, place: Path) -> Figures:
+def _measured(command: list[str], method: str, options: argparse.Namespace) -> Figures:
+    """Return what a process needs that is told the images, and what its answers are worth."""
     folder = ImageFolder(options.folder)
     table = folder.list_files()
     paths = {
@@ -164,70 +172,69 @@ def _anomalib(python: Path, method: str, options: argparse.Namespace, place: Pat
         ]
         for split in ("train", "test")
     }
-    wish = {
-        "method": method,
-        "layers": LAYERS[method],
-        "weights": str(options.weights.resolve()),
-        "size": options.size,
-        "share": options.share,
-        "scores": str(place / "scores.npy"),
-        "maps": str(place / "maps.npy"),
-        **paths,
-    }
-    done = subprocess.run(
-        [python, "-c", CHILD],
-        input=json.dumps(wish),
-        env=_environ(),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    with tempfile.TemporaryDirectory(prefix="loupe-bench-") as name:
+        place = Path(name)
+        wish = {
+            "method": method,
+            "layers": LAYERS[method],
+            "weights": str(options.weights.resolve()),
+            "size": options.size,
+            "share": options.share,
+            "scores": str(place / "scores.npy"),
+            "maps": str(place / "maps.npy"),
+            **paths,
+        }
+        done = subprocess.run(
+            command,
+            input=json.dumps(wish),
+            env=_environ(),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        scores, maps = np.load(place / "scores.npy"), np.load(place / "maps.npy")
     told = json.loads(done.stdout.splitlines()[-1])
     tests = np.flatnonzero(np.array(table.splits) == "test")
     masks = MaskColumn(folder, [table.masks[row] for row in tests], options.size)
-    labels = [table.labels[row] for row in tests]
-    maps = np.load(place / "maps.npy")
-    reached = evaluate(np.load(place / "scores.npy"), labels, maps, masks)
+    reached = evaluate(scores, [table.labels[row] for row in tests], maps, masks)
     return Figures(**told, image_auroc=reached.image_auroc, pixel_auroc=reached.pixel_auroc)
 
 
-def _loupe(method: str, options: argparse.Namespace, place: Path) -> Figures:
-    run, home = place / "run", place / "home"
-    wishes = [f"weights={options.weights.resolve()}"]
-    if method == "patch_memory":
-        wishes.append(f"coreset_share={options.share}")
-    train = ["train", str(options.folder), "--method", method, "--out", str(run)]
-    train += ["--image-size", str(options.size), "--threads", "1", "--device", "cpu"]
-    train += [word for wish in wishes for word in ("--set", wish)]
-    fitted = _timed(train, home)
-    evaluated = _timed(
-        ["evaluate", str(run), str(options.folder), "--json", "--threads", "1"], home
-    )
-    reached = json.loads(evaluated[2])
-    return Figures(
-        fit_s=fitted[0],
-        predict_s=evaluated[0],
-        peak_mb=max(fitted[1], evaluated[1]),
-        image_auroc=reached["image_auroc"],
-        pixel_auroc=reached["pixel_auroc"],
-    )
+def _loupe(wish: dict[str, Any]) -> None:
+    """Fit and look at images as `loupe train` and `loupe score` do; print what it took."""
+    import torch
 
+    from desktop_app.sdk.data import ArrayDataset, as_images
+    from plugins.padim.padim import PaDiM, PaDiMParams
+    from plugins.patch_memory.patch_memory import PatchMemory, PatchMemoryParams
 
-def _timed(arguments: list[str], home: Path) -> tuple[float, float, str]:
-    """Run a command of Loupe; return processor seconds, peak megabytes and its output."""
-    with tempfile.TemporaryFile("w+") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "desktop_app", *arguments],
-            cwd=ROOT,
-            env=_environ() | {"LOUPE_HOME": str(home)},
-            stdout=output,
-        )
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            raise SystemExit(f"loupe {arguments[0]} ended with code {child.returncode}.")
-        output.seek(0)
-        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output.read()
+    torch.set_num_threads(1)
+    values: dict[str, Any] = {"weights": wish["weights"]}
+    method: PatchMemory | PaDiM
+    if wish["method"] == "patch_memory":
+        values["coreset_share"] = wish["share"]
+        method = PatchMemory(PatchMemoryParams.parse(values))
+    else:
+        method = PaDiM(PaDiMParams.parse(values))
+
+    def read(paths: list[str]) -> NDArray[np.uint8]:
+        decoded = [decode(Path(path), wish["size"], 3) for path in paths]
+        return np.ascontiguousarray(np.stack(decoded).transpose(0, 3, 1, 2))
+
+    began = time.process_time()
+    for _ in method.fit(ArrayDataset(read(wish["train"]))):
+        pass
+    fitted = time.process_time()
+    found = [
+        method.inspect(as_images(read(wish["test"][start : start + 16])))
+        for start in range(0, len(wish["test"]), 16)
+    ]
+    done = time.process_time()
+    np.save(wish["scores"], np.concatenate([scores for scores, _ in found]))
+    np.save(wish["maps"], np.concatenate([maps for _, maps in found]).astype(np.float32))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"fit_s": fitted - began, "predict_s": done - fitted, "peak_mb": peak}))
 
 
 def _environ() -> dict[str, Any]:
