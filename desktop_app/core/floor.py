@@ -25,7 +25,7 @@ from desktop_app.core.runs import Run
 from desktop_app.core.scoring import Evaluation, ThresholdTable, truth_from_labels
 from desktop_app.core.settings import cache_dir
 from desktop_app.core.table import ImageTable
-from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.data import Dataset, even_rows
 from desktop_app.sdk.errors import InvalidInput, UnreadableRun
 
 SIDE = 64
@@ -120,7 +120,7 @@ def _pixels(folder: ImageFolder, table: ImageTable, channels: int) -> Dataset:
 
 def _measured(trained: Dataset, measured: Dataset) -> Floor:
     mean = _mean(trained)  # (F,)
-    rows = np.unique(np.linspace(0, len(trained) - 1, min(len(trained), _FITTED)).astype(np.int64))
+    rows = even_rows(len(trained), _FITTED)
     centred = trained.images(rows).reshape(len(rows), -1).astype(np.float64) - mean  # (n, F)
     found, _ = leading_axes(centred, min(COMPONENTS, max(1, len(rows) - 1)))
     axes = found.astype(np.float32)  # (D, F)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from desktop_app.core.decoding import decode_mask
-from desktop_app.sdk.data import Dataset, Images, Pixels, Rows, as_images
+from desktop_app.sdk.data import Dataset, Images, Pixels, Rows, as_images, even_rows
 from desktop_app.sdk.errors import InvalidInput, UnreadableImage
 
 Mask = NDArray[np.bool_]
@@ -157,7 +157,7 @@ class InsideRegion:
 
 def mean_colour(data: Dataset, inside: Mask) -> Pixels:
     """Return the mean colour (C,) of images where they count; of very many, of an even sample."""
-    rows = np.unique(np.linspace(0, len(data) - 1, min(len(data), _LOOKED_AT)).astype(np.int64))
+    rows = even_rows(len(data), _LOOKED_AT)
     total = np.zeros(data.sample_shape[0])
     for row in rows.tolist():
         total += data.pixels(slice(row, row + 1))[0][:, inside].mean(axis=1)

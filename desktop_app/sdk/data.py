@@ -167,6 +167,11 @@ def as_pixels(images: NDArray[Any]) -> Pixels:
     return pixels
 
 
+def even_rows(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of `count` rows, evenly spread, in order."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.int64))
+
+
 def batches(data: Dataset, size: int, first: int = 0) -> Iterator[tuple[NDArray[np.int64], Images]]:
     """Yield rows (n,) and images (n, C, H, W) in order from row `first`, `size` at a time."""
     for start in range(first, len(data), size):

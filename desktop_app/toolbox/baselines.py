@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Array, Dataset, Images, even_rows
 
 _PRODUCTS = 1e10
 """Multiplications that the components of a sample may cost: under a second."""
@@ -23,11 +23,6 @@ _LEAST_CONTEXTS = 20
 """Images below which nothing is predicted from a context."""
 _SIGMAS = tuple(round(0.3 * 1.15**number, 3) for number in range(20))
 """Widths of the Gaussians that are tried, 0.3 to 4.3 pixels."""
-
-
-def even_rows(count: int, most: int) -> NDArray[np.int64]:
-    """Return at most `most` of `count` rows, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.int64))
 
 
 def mean_image_entropy(mean: Array, margin: float = 1e-3) -> float:

@@ -28,10 +28,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from desktop_app.sdk.data import Array, Dataset
+from desktop_app.sdk.data import Array, Dataset, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.params import TrainingParams, param
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.networks import image_statistics
 
 Kind = Literal["binary", "gaussian"]

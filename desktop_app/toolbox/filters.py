@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.data import Dataset, even_rows
 from desktop_app.toolbox.training import to_device
 
 _SIDE = 7
@@ -86,7 +86,7 @@ class FilterBank(nn.Module):
 
 def learned_filters(data: Dataset, count: int, *, seed: int, device: str) -> FilterBank:
     """Return a bank of `count` filters per scale learned from a data set."""
-    rows = np.linspace(0, len(data) - 1, min(_IMAGES, len(data))).astype(np.int64)
+    rows = even_rows(len(data), _IMAGES)
     generator = np.random.default_rng(seed)
     tensors: dict[str, Tensor] = {}
     for scale in _scales(min(data.sample_shape[1:])):

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from desktop_app.sdk.data import Array, Dataset
+from desktop_app.sdk.data import Array, Dataset, even_rows
 from desktop_app.sdk.errors import InvalidParameter
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
@@ -189,7 +189,7 @@ def image_statistics(data: Dataset, most: int = _STATISTICS_ROWS) -> tuple[Array
 
     At most `most` images are read, evenly spread over the rows. Images are in [0, 1].
     """
-    rows = np.unique(np.linspace(0, len(data) - 1, min(most, len(data))).astype(np.int64))
+    rows = even_rows(len(data), most)
     total: NDArray[np.float64] = np.zeros(data.sample_shape)
     squares: NDArray[np.float64] = np.zeros(data.sample_shape)
     for part in np.array_split(rows, math.ceil(len(rows) / 64)):

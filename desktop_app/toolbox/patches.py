@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.data import Dataset, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.method import State
 from desktop_app.toolbox.features import Features, restored_features
@@ -233,7 +233,7 @@ def _averaged(one: Tensor, neighbourhood: int) -> Tensor:
 
 def _sample(patches: PatchFeatures, data: Dataset, seed: int, device: str) -> Tensor:
     """Return patches (n, dimensions of all maps) from random places of evenly spread images."""
-    rows = np.unique(np.linspace(0, len(data) - 1, min(_IMAGES, len(data))).astype(np.int64))
+    rows = even_rows(len(data), _IMAGES)
     generator = np.random.default_rng(seed)
     per_image = min(patches.places, -(-_SAMPLE // len(rows)))
     found = []

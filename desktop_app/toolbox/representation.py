@@ -16,7 +16,7 @@ from sklearn.decomposition import PCA
 from torch.nn import functional
 
 from desktop_app.sdk.capabilities import Decodes, Encodes
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Array, Dataset, Images, even_rows
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.method import Method, State
 from desktop_app.sdk.params import Params, param
@@ -172,11 +172,6 @@ class Representation:
             values - self._arrays["centre"], self._arrays["axes"].T, dtype=np.float32
         )
         return reduced
-
-
-def even_rows(count: int, most: int) -> NDArray[np.int64]:
-    """Return at most so many of `count` rows, evenly spread, in order."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def fitted_to(images: Images, shape: tuple[int, ...]) -> Images:

@@ -23,13 +23,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset, Images, SomeRows, held_out
+from desktop_app.sdk.data import Array, Dataset, Images, SomeRows, even_rows, held_out
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Events, Note
 from desktop_app.sdk.method import State
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import Curve, HeatMap, View
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.features import (
     ChoosesFeatures,
     FeatureParams,

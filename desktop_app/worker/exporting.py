@@ -22,7 +22,7 @@ from desktop_app.core.images import ImageFolder
 from desktop_app.core.pixels import PixelCache
 from desktop_app.core.refusals import made_folder, refusal
 from desktop_app.core.runs import JobFolder, JobState, Run
-from desktop_app.sdk.data import Images
+from desktop_app.sdk.data import Images, even_rows
 from desktop_app.sdk.errors import InvalidInput, LoupeError
 from desktop_app.toolbox.exporting import (
     TOLERANCE,
@@ -136,8 +136,7 @@ def _probes(run: Run, folder: Path | None, method: Any) -> tuple[Images, str]:
 
 def _images_of(folder: ImageFolder, size: int, channels: int) -> tuple[Images, str]:
     table = folder.list_files().usable()
-    rows = np.unique(np.linspace(0, len(table) - 1, min(len(table), _CHECKED)).astype(np.int64))
-    table = table.where(rows)
+    table = table.where(even_rows(len(table), _CHECKED))
     cache = PixelCache(folder, size, channels)
     for _ in cache.fill(table):
         pass

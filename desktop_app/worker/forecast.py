@@ -14,8 +14,7 @@ import psutil
 
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.pixels import PixelCache
-from desktop_app.sdk.data import Images
-from desktop_app.toolbox.baselines import even_rows
+from desktop_app.sdk.data import Images, even_rows
 
 _TRIED = 64
 """Images that are tried, half of them to warm up; folders of less than ten times as many pass."""

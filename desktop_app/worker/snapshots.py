@@ -15,7 +15,7 @@ from desktop_app.core.files import replaced
 from desktop_app.core.health import Health
 from desktop_app.core.runs import Run
 from desktop_app.sdk.capabilities import Decodes, Embeds, Encodes, Generates, Localizes, Scores
-from desktop_app.sdk.data import Array, Dataset, as_pixels
+from desktop_app.sdk.data import Array, Dataset, as_pixels, even_rows
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.events import Latents, Preview
 from desktop_app.sdk.method import Method
@@ -43,8 +43,8 @@ class Snapshots:
         self._probe = probe
         self._seconds = seconds
         self._ids = ids
-        self._map_rows = _evenly(len(data), _MAP_POINTS)
-        self._probes = data.images(_evenly(len(data), _PROBES))
+        self._map_rows = even_rows(len(data), _MAP_POINTS)
+        self._probes = data.images(even_rows(len(data), _PROBES))
         self._data = data
         self._next = 0.0
         self._is_told = False
@@ -163,7 +163,3 @@ def _heat_maps(method: Method[Any], probes: Array) -> tuple[str, Array, int] | N
     grey = (maps - low) / max(high - low, 1e-12)
     pictures = np.repeat(grey[:, None], probes.shape[1], axis=1).astype(np.float32)
     return "heat maps", np.concatenate([probes, pictures]), len(probes)
-
-
-def _evenly(count: int, most: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))

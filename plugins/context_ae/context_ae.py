@@ -21,14 +21,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from desktop_app.sdk.data import Array, Dataset
+from desktop_app.sdk.data import Array, Dataset, even_rows
 from desktop_app.sdk.events import Events, Preview, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import HeatMap, ImageGrid, View
 from desktop_app.toolbox.adversary import Adversary, Judge, adversary_lines, unlike, unmasking
-from desktop_app.toolbox.baselines import context_error, even_rows
+from desktop_app.toolbox.baselines import context_error
 from desktop_app.toolbox.filling import sheet, smoothly_filled
 from desktop_app.toolbox.inference import completion, evaluating, inference
 from desktop_app.toolbox.networks import conv_channels, conv_sizes, image_statistics

@@ -26,14 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset
+from desktop_app.sdk.data import Array, Dataset, even_rows
 from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Experiment, Preset
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, ImageGrid, View
 from desktop_app.toolbox.autoencoding import AutoencodingMethod, NetworkParams, make_networks
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.inference import evaluating
 from desktop_app.toolbox.networks import DenseDecoder, DenseEncoder
 from desktop_app.toolbox.training import descend

@@ -29,14 +29,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Array, Dataset, Images, even_rows
 from desktop_app.sdk.events import Events, Preview, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import Curve, ImageGrid, Table, View
 from desktop_app.toolbox.augmentation import lit, mirrored
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.gaussians import distances_at_places, place_gaussians, reduction
 from desktop_app.toolbox.inference import evaluating, inference, require_shape
 from desktop_app.toolbox.networks import colour_statistics

@@ -24,14 +24,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from desktop_app.sdk.data import Dataset, Images, Labelled, held_out
+from desktop_app.sdk.data import Dataset, Images, Labelled, even_rows, held_out
 from desktop_app.sdk.errors import InvalidInput, InvalidParameter
 from desktop_app.sdk.events import Event, Events, Preview, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Experiment, Preset
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import HeatMap, ImageGrid, View
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.boltzmann import (
     BoltzmannMachine,
     ImageUnits,

@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Dataset, Images
+from desktop_app.sdk.data import Dataset, Images, even_rows
 from desktop_app.sdk.events import Events, Preview, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Experiment, Preset
 from desktop_app.sdk.params import param
 from desktop_app.toolbox.autoencoding import AutoencodingMethod, NetworkParams, make_networks
-from desktop_app.toolbox.baselines import best_gaussian, even_rows, psnr
+from desktop_app.toolbox.baselines import best_gaussian, psnr
 from desktop_app.toolbox.corruption import Corruption, corrupted
 from desktop_app.toolbox.inference import inference
 from desktop_app.toolbox.training import Step, descend

@@ -21,14 +21,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Array, Dataset, Images, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Events, Note
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, HeatMap, View
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.featured import InspectedPatches, PatchParams
 from desktop_app.toolbox.patches import PatchFeatures, enlarged, worst_patches
 

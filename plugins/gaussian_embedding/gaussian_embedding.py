@@ -26,14 +26,13 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 from torch import Tensor
 
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Array, Dataset, Images, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Events, Note
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, View
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.featured import FeaturedMethod, FeaturedParams
 from desktop_app.toolbox.inference import require_shape
 from desktop_app.toolbox.neighbours import Neighbours

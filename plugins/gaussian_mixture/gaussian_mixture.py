@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import logsumexp
 
-from desktop_app.sdk.data import Array, Images, Pixels, as_images
+from desktop_app.sdk.data import Array, Images, Pixels, as_images, even_rows
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Event, Events, Note, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
@@ -34,7 +34,7 @@ from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, ImageGrid, Table, View
 from desktop_app.toolbox.kmeans import clustered
 from desktop_app.toolbox.portraits import Portraits
-from desktop_app.toolbox.representation import RepresentationParams, even_rows
+from desktop_app.toolbox.representation import RepresentationParams
 from desktop_app.toolbox.represented import RepresentedMethod
 from desktop_app.toolbox.states import part, united
 from desktop_app.toolbox.sweep import CHOSEN, Model, Sweep, numbers_to_try, seed_of

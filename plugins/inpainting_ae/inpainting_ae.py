@@ -24,13 +24,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.data import Dataset, even_rows
 from desktop_app.sdk.events import Events, Preview, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import HeatMap, ImageGrid, View
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.filling import sheet, smoothly_filled
 from desktop_app.toolbox.inference import completion, evaluating
 from desktop_app.toolbox.networks import image_statistics

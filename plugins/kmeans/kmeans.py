@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from desktop_app.sdk.data import Array, Images
+from desktop_app.sdk.data import Array, Images, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Event, Events, Note, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
@@ -27,7 +27,7 @@ from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, View
 from desktop_app.toolbox.kmeans import assigned, first_centres, improved, silhouettes
 from desktop_app.toolbox.portraits import Portraits
-from desktop_app.toolbox.representation import RepresentationParams, even_rows
+from desktop_app.toolbox.representation import RepresentationParams
 from desktop_app.toolbox.represented import RepresentedMethod
 from desktop_app.toolbox.states import part, united
 from desktop_app.toolbox.sweep import CHOSEN, Sweep, numbers_to_try, seed_of

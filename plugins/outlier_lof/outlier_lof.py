@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from torch import Tensor
 
-from desktop_app.sdk.data import Array, Images, Pixels, as_images
+from desktop_app.sdk.data import Array, Images, Pixels, as_images, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Event, Events, Metrics, Note
 from desktop_app.sdk.hookspecs import hookimpl
@@ -31,7 +31,7 @@ from desktop_app.sdk.method import Card, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, ImageGrid, Table, View
 from desktop_app.toolbox.neighbours import Neighbours
-from desktop_app.toolbox.representation import RepresentationParams, even_rows
+from desktop_app.toolbox.representation import RepresentationParams
 from desktop_app.toolbox.represented import RepresentedMethod
 
 _BLOCK = 2048

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset, Images, Pixels, as_images, as_pixels
+from desktop_app.sdk.data import Array, Dataset, Images, Pixels, as_images, as_pixels, even_rows
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Events, Metrics, Note
 from desktop_app.sdk.explanation import Box, Explanation
@@ -32,7 +32,6 @@ from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Method, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import Curve, ImageGrid, View
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.coreset import Coreset
 from desktop_app.toolbox.featured import FeaturedMethod, PatchParams
 from desktop_app.toolbox.filters import FilterBank

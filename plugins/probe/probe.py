@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from desktop_app.sdk.capabilities import Encodes
-from desktop_app.sdk.data import Array, ArrayDataset, Dataset, Images, Labelled, SomeRows
+from desktop_app.sdk.data import Array, ArrayDataset, Dataset, Images, Labelled, SomeRows, even_rows
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Events, Note, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
@@ -319,7 +319,7 @@ class Probe(TorchMethod[ProbeParams]):
 
     def _standardise(self, data: Dataset, known: NDArray[np.int64]) -> None:
         """Find mean and spread of the latents on an even sample of the training images."""
-        places = np.linspace(0, len(known) - 1, min(len(known), _STANDARDISED_ON)).astype(np.int64)
+        places = even_rows(len(known), _STANDARDISED_ON)
         rows = known[np.unique(places)]
         sample = np.concatenate([self._latents(data.images(some)) for some in _blocks(data, rows)])
         spread = sample.std(axis=0)

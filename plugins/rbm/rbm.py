@@ -22,14 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from desktop_app.sdk.data import Array, Dataset, Images, SomeRows, held_out
+from desktop_app.sdk.data import Array, Dataset, Images, SomeRows, even_rows, held_out
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Event, Events, Note, Preview, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Experiment, Preset
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import HeatMap, ImageGrid, Table, View
-from desktop_app.toolbox.baselines import even_rows, mean_image_entropy
+from desktop_app.toolbox.baselines import mean_image_entropy
 from desktop_app.toolbox.boltzmann import (
     BoltzmannMachine,
     ImageUnits,

@@ -26,7 +26,7 @@ from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import grid_to_graph
 from torch import Tensor
 
-from desktop_app.sdk.data import Array, Images, Pixels, as_images
+from desktop_app.sdk.data import Array, Images, Pixels, as_images, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
@@ -34,7 +34,7 @@ from desktop_app.sdk.method import Card, Preset, State
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import HeatMap, ImageGrid, View
 from desktop_app.toolbox.neighbours import Neighbours
-from desktop_app.toolbox.representation import RepresentationParams, even_rows
+from desktop_app.toolbox.representation import RepresentationParams
 from desktop_app.toolbox.represented import RepresentedMethod, shrunk
 
 _START_SAMPLE = 8192

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.data import Dataset, even_rows
 from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Experiment, Preset
@@ -28,7 +28,7 @@ from desktop_app.sdk.params import param
 from desktop_app.sdk.views import HeatMap, View
 from desktop_app.toolbox.augmentation import blended, variance_left
 from desktop_app.toolbox.autoencoding import AutoencodingMethod, BlendingParams, make_networks
-from desktop_app.toolbox.baselines import components_error, even_rows
+from desktop_app.toolbox.baselines import components_error
 from desktop_app.toolbox.reconstruction import deviation, error_map, pulled, smoothed
 from desktop_app.toolbox.running import RunningMean
 from desktop_app.toolbox.similarity import ms_ssim, ssim_map

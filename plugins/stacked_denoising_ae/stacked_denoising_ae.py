@@ -34,7 +34,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Dataset
+from desktop_app.sdk.data import Dataset, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Events, Note, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
@@ -42,7 +42,6 @@ from desktop_app.sdk.method import Card, Experiment, Preset
 from desktop_app.sdk.params import TrainingParams, param
 from desktop_app.sdk.views import ImageGrid, View
 from desktop_app.toolbox.autoencoding import AutoencodingMethod
-from desktop_app.toolbox.baselines import even_rows
 from desktop_app.toolbox.corruption import masked
 from desktop_app.toolbox.inference import inference
 from desktop_app.toolbox.networks import DenseDecoder, DenseEncoder

@@ -5,14 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from sklearn.decomposition import PCA
 
-from desktop_app.sdk.data import ArrayDataset
-from desktop_app.toolbox.baselines import (
-    best_gaussian,
-    components_error,
-    even_rows,
-    mean_image_entropy,
-    psnr,
-)
+from desktop_app.sdk.data import ArrayDataset, even_rows
+from desktop_app.toolbox.baselines import best_gaussian, components_error, mean_image_entropy, psnr
 
 RANDOM = np.random.default_rng(0)
 

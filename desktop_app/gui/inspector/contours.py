@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.inspector.maps import HeatMaps
 from desktop_app.gui.session import Session
+from desktop_app.sdk.data import even_rows
 
 _SAMPLED = 256  # images whose maps are looked at, evenly over the ranking
 _FEWEST = 8  # below these nothing is said
@@ -88,7 +89,7 @@ class ContourScale(QObject):
             return
         rows = np.flatnonzero((result.index >= 0) & np.isfinite(result.scores))
         ranked = rows[np.argsort(result.scores[rows], kind="stable")]
-        places = np.linspace(0, len(ranked) - 1, min(len(ranked), _SAMPLED)).astype(np.int64)
+        places = even_rows(len(ranked), _SAMPLED)
         chosen, maps = ranked[places], result.maps
         scores, index = result.scores[chosen], result.index[chosen]
 

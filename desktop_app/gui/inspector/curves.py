@@ -12,6 +12,7 @@ from desktop_app.core.scoring import Confusion, ThresholdTable
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.plotmenu import own_menu
 from desktop_app.gui.theme import SPACE, TYPE, Theme, follow_theme, number_font, set_role
+from desktop_app.sdk.data import even_rows
 
 _POINTS = 600  # of a curve on the screen
 
@@ -72,7 +73,7 @@ def thinned(
     """Return at most `points` of the points (n,) of a curve, its ends among them."""
     if len(x) <= points:
         return x, y
-    chosen = np.unique(np.linspace(0, len(x) - 1, points).astype(np.int64))
+    chosen = even_rows(len(x), points)
     return x[chosen], y[chosen]
 
 

@@ -16,6 +16,7 @@ from desktop_app.core.columns import ResultColumns
 from desktop_app.gui.methods import can
 from desktop_app.gui.scorescale import usual_rows
 from desktop_app.gui.session import Session
+from desktop_app.sdk.data import even_rows
 
 Map = NDArray[np.float32]
 
@@ -100,7 +101,7 @@ class HeatMaps(QObject):
         ids = [int(table.ids[row])]
         if self._limits is None and result is not None and result.maps is None:
             known = np.flatnonzero(self._is_looked_at(result))
-            spread = known[np.linspace(0, len(known) - 1, _SAMPLED).astype(np.int64)]
+            spread = known[even_rows(len(known), _SAMPLED)]
             ids += [image_id for image_id in table.ids[spread].tolist() if image_id != ids[0]]
         unique = list(dict.fromkeys(ids))
         self._session.inference.request("localize", {"ids": unique}, {}, self._take)
@@ -126,7 +127,7 @@ class HeatMaps(QObject):
         if result is None or result.maps is None or not len(rows):
             return
         maps = result.maps
-        chosen = np.linspace(0, len(rows) - 1, min(len(rows), _USUAL_MAPS)).astype(np.int64)
+        chosen = even_rows(len(rows), _USUAL_MAPS)
         places = np.sort(result.index[rows[np.unique(chosen)]])
 
         def found() -> float:

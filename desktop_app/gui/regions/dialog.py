@@ -30,6 +30,7 @@ from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_kind, set_role, set_tone
 from desktop_app.gui.widgets import ChoiceField, SliderField, image_from_array, named
 from desktop_app.gui.widgets.segmented import Segment, Segmented
+from desktop_app.sdk.data import even_rows
 from desktop_app.sdk.errors import LoupeError
 
 _AVERAGED = 64  # images, evenly chosen, whose mean is shown
@@ -239,7 +240,7 @@ class RegionDialog(QDialog):
         else:
             table = session.table
             usable = np.flatnonzero([not problem for problem in table.problems])
-            places = np.linspace(0, len(usable) - 1, min(len(usable), _AVERAGED)).astype(np.int64)
+            places = even_rows(len(usable), _AVERAGED)
             ids = table.ids[usable[np.unique(places)]].tolist()
             found = session.thumbnails
             session.background.run("region", lambda: _mean(found(ids)), self._take_image)
