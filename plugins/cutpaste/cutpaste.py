@@ -18,6 +18,7 @@ crops gave .90, .92, .66, and whole images .88, .96, .55.
 Shapes: N images, C channels, S rows and columns, H W = P places, D dimensions, K classes.
 """
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -197,6 +198,8 @@ class CutPaste(TorchMethod[CutPasteParams]):
         self.side: int = min(max(_STRIDE, round(self.params.window * min(sides))), *sides)
         K = 1 + len(self._recipes)
         self.encoder = Trunk(channels, self.params.width)
+        self.observer = copy.deepcopy(self.encoder).requires_grad_(False)
+        """The encoder as it was when normal places were last looked at: distances are its own."""
         last = self.encoder.widths[-1]
         self.head = nn.Sequential(nn.Linear(last, last), nn.LeakyReLU(0.1), nn.Linear(last, K))
         self.grid = (-(-sides[0] // _STRIDE), -(-sides[1] // _STRIDE))
@@ -216,6 +219,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
             centre, spread = colour_statistics(data)
             self.encoder.centre.copy_(centre)
             self.encoder.spread.copy_(spread)
+            self.observer.load_state_dict(self.encoder.state_dict())
         K = 1 + len(self._recipes)
         yield TrivialValue("loss", math.log(K), "chance")
         adam = self.keep("adam", torch.optim.Adam(self.parameters(), self.params.learning_rate))
@@ -295,7 +299,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
 
     def _vectors(self, images: Tensor) -> Tensor:
         """Return what is at every place (N, P, kept dimensions) of images (N, C, S, S)."""
-        maps = self.encoder.levels(images)[-_LOOKED_AT:]
+        maps = self.observer.levels(images)[-_LOOKED_AT:]
         return patch_grid(maps, self.grid, neighbourhood=1).flatten(1, 2) @ self.axes
 
     def _classes(self, images: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -335,6 +339,7 @@ class CutPaste(TorchMethod[CutPasteParams]):
         rows = even_rows(len(data), _MOST_IMAGES if last else _IMAGES)
         few = even_rows(len(data), _MEASURED)
         random = np.random.default_rng([self.seed, step.number, 1])
+        self.observer.load_state_dict(self.encoder.state_dict())
         with evaluating(self), torch.no_grad():
             mean, whitening = place_gaussians(
                 map(self._vectors, self._batches(data, rows)),

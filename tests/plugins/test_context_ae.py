@@ -201,7 +201,7 @@ def test_small_photographs_are_filled_in_better_than_by_ridge(shared_data: Path,
         "size": 0.25,
         "overlap": 0,
         "adversarial": 0,
-        "epochs": 10,
+        "epochs": 16,
     }
     method = ContextAE(ContextParams.parse(params))
     for _ in method.fit(data):

@@ -110,6 +110,17 @@ def test_scores_are_distances_from_the_gaussians_of_the_training_images() -> Non
     np.testing.assert_allclose(subject.score(images), distances.max(axis=(1, 2)), rtol=1e-5)
 
 
+def test_between_two_looks_the_scores_stay() -> None:
+    subject, data = method(least_steps=20), shaded(12, 1, 32)
+    images, told = data.images(slice(0, 4)), {}
+    for event in subject.fit(data):
+        if isinstance(event, Metrics) and event.step in (4, 6, 8):  # a look at every fourth step
+            told[event.step] = subject.score(images)
+
+    np.testing.assert_array_equal(told[4], told[6])
+    assert np.abs(told[8] - told[6]).min() > 0
+
+
 def test_on_large_grids_fewer_dimensions_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutpaste, "_MOST_VALUES", 16 * 7**2)
     subject = method()
