@@ -93,7 +93,7 @@ class Ganomaly(AutoencodingMethod[GanomalyParams]):
         rank=70,
         translations={
             "zh_CN": {
-                "title": "GANomaly",
+                "title": "对抗式异常检测 (GANomaly)",
                 "family": "自编码器",
                 "summary": "带有对抗网络的自编码器；无法逼真重建的内容即为异常。",
                 "needs": "正常图像。",

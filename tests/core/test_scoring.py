@@ -384,11 +384,15 @@ def test_a_score_that_is_not_finite_is_refused_by_its_image(wrong: float) -> Non
         scoring.evaluate([1.0, 2.0, wrong], ["good", "hole", "hole"])
 
 
-def test_a_map_that_is_not_finite_is_refused_by_its_image() -> None:
+def test_a_map_that_has_diverged_is_refused_by_its_image() -> None:
     maps, masks = maps_with_regions(0)
-    maps[4, 3, 3] = np.nan
-    with pytest.raises(InvalidInput, match="map of image 4"):
-        scoring.aupro(maps, masks)
+    maps[4, 3, 3] = np.nan  # a few pixels need not count
+    assert np.isfinite(scoring.aupro(maps, masks))
+
+    for wrong in (np.inf, np.nan):
+        maps[4, 3 if np.isinf(wrong) else slice(None)] = wrong
+        with pytest.raises(InvalidInput, match="map of image 4"):
+            scoring.aupro(maps, masks)
 
 
 def test_a_missing_label_is_refused_with_both_counts() -> None:

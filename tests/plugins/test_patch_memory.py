@@ -12,6 +12,7 @@ from desktop_app.sdk.data import ArrayDataset, as_images
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Metrics, Note
 from desktop_app.sdk.views import Curve, ImageGrid, Table
+from desktop_app.toolbox.features import encoder_of
 from desktop_app.toolbox.networks import ConvEncoder
 from desktop_app.toolbox.torch_method import TorchMethod
 from plugins.patch_memory import patch_memory
@@ -200,7 +201,8 @@ def test_an_encoder_is_found_by_name_or_by_its_convolutions() -> None:
 
     method.attach_run("encoder", other)
 
-    assert method._encoder is not None
+    assert method._source is not None
+    assert list(method._source[0].state_dict()) == list(encoder_of(other).state_dict())
 
 
 @pytest.mark.shared

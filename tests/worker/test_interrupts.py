@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,6 +19,15 @@ def test_an_interrupt_becomes_the_wish_to_stop(number: signal.Signals) -> None:
     assert commands.next() == "stop"
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Let interrupts raise KeyboardInterrupt, also where a shell in the background ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_a_second_interrupt_ends_at_once() -> None:
     commands = Commands()
 
