@@ -71,11 +71,16 @@ def reference_of(session: Session) -> Reference:
 
 
 def usual_rows(session: Session) -> NDArray[np.int64]:
-    """Return the rows that the run has looked at and that stand for what is usual; perhaps none."""
+    """Return the rows that the run has looked at and that stand for what is usual; perhaps none.
+
+    Heat maps of training images are fainter than those of new ones: other normal images come
+    before them. A threshold must not rest on those, which it is judged by.
+    """
     result = session.result
     if result is None:
         return np.zeros(0, np.int64)
-    for mask, _name, _caution in _usual_images(session, result):
+    held_out, training, normal = (mask for mask, _name, _caution in _usual_images(session, result))
+    for mask in (held_out, normal & ~training, training, normal):
         rows = np.flatnonzero(mask & (result.index >= 0))
         if len(rows) >= _FEWEST:
             return rows

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop_app.gui.scorescale import Reference, reference_of
+from desktop_app.gui.scorescale import Reference, reference_of, usual_rows
 from tests.gui.fakes_session import StillSession, result_for, synthetic_table
 
 
@@ -27,6 +27,12 @@ def test_the_reference_is_the_normal_training_images(session: StillSession) -> N
     reference = reference_of(session)
     assert reference.name == "training images"
     assert reference.scores.tolist() == [float(row) for row in range(0, 20, 2)]
+
+
+def test_heat_maps_are_held_against_normal_images_that_were_not_trained_on(
+    session: StillSession,
+) -> None:
+    assert usual_rows(session).tolist() == list(range(20, 40, 2))
 
 
 def test_without_training_images_normal_ones_are_taken(session: StillSession) -> None:
