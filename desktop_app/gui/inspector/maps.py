@@ -40,6 +40,7 @@ class HeatMaps(QObject):
         self._usual: float | None = None
         session.result_changed.connect(self._forget)
         session.run_changed.connect(self._forget)
+        self._find_usual()  # a run may have been open before the inspector was
 
     @property
     def are_there(self) -> bool:
@@ -59,8 +60,8 @@ class HeatMaps(QObject):
     def usual(self) -> float | None:
         """The value below which nearly all pixels of usual images lie.
 
-        Usual are held-out images, else normal training images, else normal ones. None while it is
-        not known: no maps on disk, or no such images.
+        Usual are held-out images, else normal ones that are no training images, else those.
+        None while it is not known: no maps on disk, or no such images.
         """
         return self._usual
 

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_app.core.zones import Thresholds
 from desktop_app.gui.filtering import shared_filter
+from desktop_app.gui.inspector.maps import HeatMaps
 from desktop_app.gui.inspector.panel import InspectorPanel
 from tests.gui.fakes_session import StillSession, result_for
 
@@ -286,6 +287,8 @@ def test_maps_of_usual_images_say_what_is_usual(
     training = np.flatnonzero(np.array(session.table.splits) == "train")
     assert maps.usual == pytest.approx(np.percentile(session.result.maps[training], 99))
     assert f"{maps.usual:.4g}" in panel.viewer._fade.toolTip()
+    late = HeatMaps(session)  # as in a window whose inspector is opened after the run
+    qtbot.waitUntil(lambda: late.usual == maps.usual)
     session.put_result(result_for(session, maps=False))
     assert maps.usual is None
 
