@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from desktop_app.core.decoding import decode_mask
-from desktop_app.sdk.data import Dataset, Images, Pixels, Rows, as_images, even_rows
+from desktop_app.sdk.data import Dataset, DatasetView, Images, Pixels, Rows, as_images, even_rows
 from desktop_app.sdk.errors import InvalidInput, UnreadableImage
 
 Mask = NDArray[np.bool_]
@@ -124,27 +124,13 @@ def reduced(mask: Mask) -> Mask:
 
 
 @dataclass(frozen=True)
-class InsideRegion:
-    """Images of a data set with one colour where they do not count; a Dataset of the sdk."""
+class InsideRegion(DatasetView):
+    """Images of a data set with one colour where they do not count."""
 
-    data: Dataset
     inside: Mask
     """(H, W)."""
     colour: Pixels
     """(C,)."""
-
-    @property
-    def name(self) -> str:
-        """The name of the folder, for messages."""
-        return self.data.name
-
-    @property
-    def sample_shape(self) -> tuple[int, int, int]:
-        """The shape (C, H, W) of every image."""
-        return self.data.sample_shape
-
-    def __len__(self) -> int:
-        return len(self.data)
 
     def pixels(self, rows: Rows) -> Pixels:
         """Return the images of these rows as uint8 (n, C, H, W)."""

@@ -54,11 +54,10 @@ class Labelled(Dataset, Protocol):
 
 
 @dataclass(frozen=True)
-class LabelledDataset:
-    """A data set and the labels of its images."""
+class DatasetView:
+    """A data set seen through another object, which changes a part of what it says."""
 
     data: Dataset
-    labels: Sequence[str]
 
     @property
     def name(self) -> str:
@@ -83,22 +82,18 @@ class LabelledDataset:
 
 
 @dataclass(frozen=True)
-class SomeRows:
+class LabelledDataset(DatasetView):
+    """A data set and the labels of its images."""
+
+    labels: Sequence[str]
+
+
+@dataclass(frozen=True)
+class SomeRows(DatasetView):
     """Some images of a data set as a data set of their own."""
 
-    data: Dataset
     rows: NDArray[np.int64]
     """(n,): rows of `data`, in the order that they have here."""
-
-    @property
-    def name(self) -> str:
-        """The name of the folder, for messages."""
-        return self.data.name
-
-    @property
-    def sample_shape(self) -> tuple[int, int, int]:
-        """The shape (C, H, W) of every image."""
-        return self.data.sample_shape
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -35,7 +35,7 @@ from desktop_app.toolbox.features import (
     Features,
     restored_features,
 )
-from desktop_app.toolbox.inference import inference, require_shape
+from desktop_app.toolbox.inference import evaluating, inference, require_shape
 from desktop_app.toolbox.patches import enlarged, resized, worst_patches
 from desktop_app.toolbox.states import part, united
 from desktop_app.toolbox.torch_method import TorchMethod
@@ -343,9 +343,39 @@ class TaughtMethod(ChoosesFeatures[P], TorchMethod[P]):
             raise InvalidInput(f"{self.card.title} is not trained yet: train it, or open a run.")
         return self._teacher
 
+    usual: UsualErrors
+    """Of each kind of error; made by `build`."""
+
     @abstractmethod
+    def errors(self, levels: Sequence[Tensor]) -> list[Tensor]:
+        """Return errors (N, H_k, W_k) of K kinds on the teacher's levels (N, C_l, H_l, W_l)."""
+
+    @abstractmethod
+    def codes(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return the codes (N, D) of what the teacher says, (N, C_l, H_l, W_l)."""
+
     def unusual(self, images: Tensor) -> Tensor:
-        """Return how unusual (N, K, H, W) every place of images (N, C, S, S) is, in K ways."""
+        """Return how unusual (N, K, H, W) every place of images (N, C, S, S) is, in K ways.
+
+        Each is in units of what is usual.
+        """
+        errors = self.usual(self.errors(self.teacher.levels(images)))
+        return together(errors, self.teacher.sizes[0])
+
+    @torch.no_grad()
+    def measure(self, held: Lessons) -> float:
+        """Learn which errors are usual; return their sum on the images that were held out."""
+        with evaluating(self):
+            found = [self.errors(levels) for levels in held.batches(self.params.batch_size)]
+        errors = [torch.cat(parts) for parts in zip(*found, strict=True)]
+        self.usual.measure(errors)
+        return float(sum(one.mean() for one in errors))
+
+    @inference
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the codes (N, D) of images (N, C, S, S)."""
+        require_shape(images, self.sample_shape or ())
+        return self.codes(self.teacher.levels(images))
 
     def mixed(self, unusual: Tensor) -> Tensor:
         """Return one map (N, H, W) of the ways (N, K, H, W) in which places are unusual."""

@@ -25,16 +25,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import View
-from desktop_app.toolbox.inference import evaluating, inference, require_shape
 from desktop_app.toolbox.patches import resized
 from desktop_app.toolbox.teachers import (
-    Lessons,
     Residual,
     Size,
     TaughtMethod,
@@ -42,7 +40,6 @@ from desktop_app.toolbox.teachers import (
     UsualErrors,
     convolution,
     level_names,
-    together,
 )
 from desktop_app.toolbox.training import descend, is_time, let_rate_fall
 
@@ -142,7 +139,7 @@ class ReverseDistillation(TaughtMethod[ReverseDistillationParams]):
             descend(loss, adam)
             values: dict[str, Tensor | float] = dict(zip(self._curves(), losses, strict=True))
             if is_time(step, _MEASURES):
-                values["held_out"] = self._measure(held)
+                values["held_out"] = self.measure(held)
             yield step.metrics(loss=loss, **values)
 
     def errors(self, levels: Sequence[Tensor]) -> list[Tensor]:
@@ -153,30 +150,10 @@ class ReverseDistillation(TaughtMethod[ReverseDistillationParams]):
             for said, told in zip(levels, restored, strict=True)
         ]
 
-    def unusual(self, images: Tensor) -> Tensor:
-        """Return M_l (N, L, H, W) of images, each in units of what is usual."""
-        errors = self.usual(self.errors(self.teacher.levels(images)))
-        return together(errors, self.teacher.sizes[0])
-
-    def encode(self, images: Images) -> Array:
-        """Return the code, averaged over its places, (N, D) of images."""
-        codes: Array = self._codes(images)
-        return codes
-
-    @inference
-    def _codes(self, images: Tensor) -> Tensor:
-        require_shape(images, self.sample_shape or ())
-        code: Tensor = self.bottleneck(self.teacher.levels(images))
+    def codes(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return the code, averaged over its places, (N, D)."""
+        code: Tensor = self.bottleneck(levels)
         return code.mean(dim=(2, 3))
-
-    @torch.no_grad()
-    def _measure(self, held: Lessons) -> float:
-        """Learn which errors are usual; return the loss of the images that were held out."""
-        with evaluating(self):
-            found = [self.errors(levels) for levels in held.batches(self.params.batch_size)]
-        errors = [torch.cat(parts) for parts in zip(*found, strict=True)]
-        self.usual.measure(errors)
-        return float(sum(one.mean() for one in errors))
 
     def _curves(self) -> list[str]:
         return [f"loss_{name}" for name in level_names(self.teacher.sizes)]

@@ -30,24 +30,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset, Images
+from desktop_app.sdk.data import Dataset
 from desktop_app.sdk.errors import InvalidParameter
 from desktop_app.sdk.events import Events, TrivialValue
 from desktop_app.sdk.hookspecs import hookimpl
 from desktop_app.sdk.method import Card, Preset
 from desktop_app.sdk.params import param
 from desktop_app.sdk.views import View
-from desktop_app.toolbox.inference import evaluating, inference, require_shape
 from desktop_app.toolbox.patches import resized, worst_patches
 from desktop_app.toolbox.teachers import (
-    Lessons,
     Size,
     TaughtMethod,
     TaughtParams,
     UsualErrors,
     convolution,
     level_names,
-    together,
 )
 from desktop_app.toolbox.training import descend, is_time, let_rate_fall
 
@@ -177,7 +174,7 @@ class StudentTeacher(TaughtMethod[StudentTeacherParams]):
             descend(loss, adam)
             values: dict[str, Tensor | float] = dict(zip(self._curves(), losses, strict=True))
             if is_time(step, _MEASURES):
-                values["held_out"] = self._measure(held)
+                values["held_out"] = self.measure(held)
             yield step.metrics(loss=loss, **values)
 
     def errors(self, levels: Sequence[Tensor]) -> list[Tensor]:
@@ -188,11 +185,6 @@ class StudentTeacher(TaughtMethod[StudentTeacherParams]):
         whole = torch.cat([resized(one, self.coarse) for one in levels], dim=1)
         pairs = [*zip(targets, said, strict=True), (whole, self.autoencoder(whole))]
         return [1 - F.cosine_similarity(one, other, dim=1) for one, other in pairs]
-
-    def unusual(self, images: Tensor) -> Tensor:
-        """Return E_l and A (N, L + 1, H, W) of images, each in units of what is usual."""
-        errors = self.usual(self.errors(self.teacher.levels(images)))
-        return together(errors, self.teacher.sizes[0])
 
     def mixed(self, unusual: Tensor) -> Tensor:
         """Return the mean of the student's errors and those of the autoencoder, weighted."""
@@ -205,25 +197,10 @@ class StudentTeacher(TaughtMethod[StudentTeacherParams]):
         each = [worst_patches(own, region=self.region) for own in asked.unbind(dim=1)]
         return torch.stack(each).amax(dim=0)
 
-    def encode(self, images: Images) -> Array:
-        """Return the codes (N, D) of the autoencoder of images."""
-        codes: Array = self._codes(images)
-        return codes
-
-    @inference
-    def _codes(self, images: Tensor) -> Tensor:
-        require_shape(images, self.sample_shape or ())
-        levels = self.teacher.levels(images)
+    def codes(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return the codes (N, D) of the autoencoder."""
         whole = torch.cat([resized(one, self.coarse) for one in levels], dim=1)
         return self.autoencoder.code(whole)
-
-    def _measure(self, held: Lessons) -> float:
-        """Learn which errors are usual; return their sum on the images that were held out."""
-        with evaluating(self), torch.no_grad():
-            found = [self.errors(levels) for levels in held.batches(self.params.batch_size)]
-        errors = [torch.cat(parts) for parts in zip(*found, strict=True)]
-        self.usual.measure(errors)
-        return float(sum(one.mean() for one in errors))
 
     def _kinds(self) -> list[str]:
         """Return the names of the errors."""

@@ -1,9 +1,12 @@
 """The list of clusters: which one, and which of its thumbnails, was clicked."""
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView
+from collections.abc import Callable
 
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu
+
+from desktop_app.core.clusters import Cluster
 from desktop_app.gui.clusters.rows import (
     ROW,
     ClusterModel,
@@ -19,14 +22,22 @@ from desktop_app.gui.widgets import named
 
 
 class ClusterList(QListView):
-    """A list that says which cluster, and which of its thumbnails, was clicked."""
+    """A list whose clicks select the images of a cluster, and show the one that was clicked."""
 
     cluster_clicked = Signal(object, int)
     """Carries the cluster and the number of the thumbnail, -1 for none."""
     cluster_opened = Signal(object)
 
-    def __init__(self, session: Session, model: ClusterModel, loader: ThumbnailLoader) -> None:
+    def __init__(
+        self,
+        session: Session,
+        model: ClusterModel,
+        loader: ThumbnailLoader,
+        menu: Callable[[Cluster], QMenu],
+    ) -> None:
+        """`menu` makes what a right click offers for a cluster."""
         super().__init__()
+        self._session, self._menu = session, menu
         named(self, tr("Clusters"), tr("Click selects the images of a cluster everywhere"))
         self.setToolTip("")
         self.setModel(model)
@@ -37,6 +48,8 @@ class ClusterList(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.activated.connect(self._open)
+        self.cluster_clicked.connect(self._choose)
+        self.customContextMenuRequested.connect(self._show_menu)
         loader.loaded.connect(self._show_thumbnails)
 
     def _show_thumbnails(self, _ids: object) -> None:
@@ -57,6 +70,19 @@ class ClusterList(QListView):
         if current.isValid() and self.hasFocus():
             row: ClusterRow = current.data(ROW)
             self.cluster_clicked.emit(row.cluster, -1)
+
+    def _choose(self, cluster: Cluster, number: int) -> None:
+        self._session.select(cluster.rows)
+        if 0 <= number < len(cluster):
+            self._session.set_current(int(cluster.rows[number]))
+
+    def _show_menu(self, place: QPoint) -> None:
+        index = self.indexAt(place)
+        if index.isValid():
+            row: ClusterRow = index.data(ROW)
+            menu = self._menu(row.cluster)
+            menu.exec(self.viewport().mapToGlobal(place))
+            menu.deleteLater()
 
     def _open(self, index: QModelIndex) -> None:
         row: ClusterRow = index.data(ROW)

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QPoint, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -23,7 +23,7 @@ from desktop_app.core.columns import ResultColumns
 from desktop_app.core.copies import lies_within, sort_into_folders
 from desktop_app.gui.categories import category_name, clusters_of, labels_of
 from desktop_app.gui.clusters.list import ClusterList
-from desktop_app.gui.clusters.rows import ROW, ClusterModel, ClusterRow
+from desktop_app.gui.clusters.rows import ClusterModel, ClusterRow
 from desktop_app.gui.filtering import among, shared_filter
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
@@ -57,10 +57,8 @@ class ClustersPanel(QWidget):
         self._folder = session.folder
         self.destroyed.connect(self._thumbnails.close)
         self.model = ClusterModel()
-        self.list = ClusterList(session, self.model, self._thumbnails)
-        self.list.cluster_clicked.connect(self._choose)
+        self.list = ClusterList(session, self.model, self._thumbnails, self.menu)
         self.list.cluster_opened.connect(self.show_only)
-        self.list.customContextMenuRequested.connect(self._show_menu)
         self._actions = ImageActions(session, self, self.place_wanted.emit, "clusters")
         self._empty = EmptyState(
             "layers",
@@ -249,19 +247,6 @@ class ClustersPanel(QWidget):
         images = tr("{n} images", n=f"{total:,}")
         clusters = tr("1 cluster") if found == 1 else tr("{n} clusters", n=f"{found:,}")
         self._summary.setText(f"{clusters}  ·  {images}")
-
-    def _choose(self, cluster: Cluster, number: int) -> None:
-        self._session.select(cluster.rows)
-        if 0 <= number < len(cluster):
-            self._session.set_current(int(cluster.rows[number]))
-
-    def _show_menu(self, place: QPoint) -> None:
-        index = self.list.indexAt(place)
-        if index.isValid():
-            row: ClusterRow = index.data(ROW)
-            menu = self.menu(row.cluster)
-            menu.exec(self.list.viewport().mapToGlobal(place))
-            menu.deleteLater()
 
     def _put_tag(self, cluster: Cluster, before: str, name: str) -> None:
         """Let the images of a cluster have its name as a tag, and no longer its former one."""

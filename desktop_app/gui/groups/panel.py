@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -28,7 +28,7 @@ from desktop_app.core.columns import ResultColumns
 from desktop_app.core.ensembles import is_ensemble
 from desktop_app.gui.categories import labels_of
 from desktop_app.gui.clusters.list import ClusterList
-from desktop_app.gui.clusters.rows import ROW, ClusterModel, ClusterRow
+from desktop_app.gui.clusters.rows import ClusterModel, ClusterRow
 from desktop_app.gui.groups.describing import Descriptors
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.icons import set_icon
@@ -81,7 +81,7 @@ class GroupsPanel(QWidget):
         self._thumbnails = ThumbnailLoader(session.thumbnails, megabytes=_MEGABYTES)
         self.destroyed.connect(self._thumbnails.close)
         self.model = ClusterModel()
-        self.list = ClusterList(session, self.model, self._thumbnails)
+        self.list = ClusterList(session, self.model, self._thumbnails, self.menu)
         self.list.setAccessibleName(tr("Groups of similar anomalies"))
         self._actions = ImageActions(session, self, go, "groups")
         self._empty = EmptyState("layers", "")
@@ -90,9 +90,7 @@ class GroupsPanel(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._page())
-        self.list.cluster_clicked.connect(self._choose)
         self.list.cluster_opened.connect(self.show_only)
-        self.list.customContextMenuRequested.connect(self._show_menu)
         self._descriptors.progressed.connect(self._show_progress)
         self._descriptors.ready.connect(self._build)
         session.result_changed.connect(self._renew)
@@ -430,19 +428,6 @@ class GroupsPanel(QWidget):
         return next(names, "")
 
     # acting
-
-    def _choose(self, group: Cluster, number: int) -> None:
-        self._session.select(group.rows)
-        if 0 <= number < len(group):
-            self._session.set_current(int(group.rows[number]))
-
-    def _show_menu(self, place: QPoint) -> None:
-        index = self.list.indexAt(place)
-        if index.isValid():
-            row: ClusterRow = index.data(ROW)
-            menu = self.menu(row.cluster)
-            menu.exec(self.list.viewport().mapToGlobal(place))
-            menu.deleteLater()
 
     def _tell(self, problem: str, _stopped: bool) -> None:
         if problem:
