@@ -11,6 +11,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from desktop_app.core import scoring
+from desktop_app.core.scoring import pixels
 from desktop_app.sdk.errors import InvalidInput
 
 SEEDS = range(6)
@@ -182,11 +183,11 @@ def test_per_defect_compares_each_defect_with_the_normal_images_only() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("block", [1, 700, scoring.PIXELS_PER_BLOCK])
+@pytest.mark.parametrize("block", [1, 700, pixels.PIXELS_PER_BLOCK])
 def test_pixel_auroc_equals_scikit_learn_whatever_the_block_size(
     seed: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "PIXELS_PER_BLOCK", block)
+    monkeypatch.setattr(pixels, "PIXELS_PER_BLOCK", block)
     maps, masks = maps_with_regions(seed)
     expected = metrics.roc_auc_score(masks.ravel(), maps.ravel())
     assert scoring.pixel_auroc(maps, masks) == pytest.approx(expected, abs=1e-12)
