@@ -43,7 +43,7 @@ def colour_choices(session: Session, state: MapState) -> list[tuple[str, str]]:
     result, table = session.result, session.table
     has_clusters = result is not None and result.clusters is not None
     has_scores = result is not None and result.scores is not None
-    has_latents = state.result is result and state.dimensions > 0
+    has_latents = result is not None and state.result is result and state.dimensions > 0
     offers = [
         ("label", tr("Label"), True),
         ("cluster", tr("Cluster"), has_clusters),
@@ -64,7 +64,7 @@ def colour_choices(session: Session, state: MapState) -> list[tuple[str, str]]:
 
 def colouring(session: Session, state: MapState, theme: Theme) -> Colouring:
     """Return the colours of all rows as the layout wants them; one colour where it has nothing."""
-    key, map_name = state.layout.colour, state.layout.colour_map
+    key, map_name = state.colour, state.layout.colour_map
     if key in COLUMNS:
         column = COLUMNS[key](session)
         if column is not None and len(column):
@@ -91,7 +91,7 @@ def meaning(state: MapState) -> str:
         "height": tr("Height in pixels"),
         "size": tr("File size in KB"),
     }
-    return meanings.get(state.layout.colour, "")
+    return meanings.get(state.colour, "")
 
 
 def by_number(values: NDArray[np.floating], theme: Theme, map_name: str) -> Colouring:

@@ -30,6 +30,8 @@ class Moment:
     """Share of the variance that the axes show; None where that says nothing."""
     kind: Kind = "plane"
     """Which axes these are."""
+    dimensions: int = 0
+    """Numbers in a latent vector; 0 where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class _Placed:
     positions: NDArray[np.float32]
     explained: float | None
     kind: Kind
+    dimensions: int
 
 
 class MapHistory(QObject):
@@ -151,7 +154,7 @@ class MapHistory(QObject):
             self._reference = positions
         elif placed.kind != "dimensions":  # whose sides are fixed by the method
             positions = aligned(positions, self._reference)
-        moment = Moment(step, positions, placed.explained, placed.kind)
+        moment = Moment(step, positions, placed.explained, placed.kind, placed.dimensions)
         self._kept[step] = moment
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
@@ -187,4 +190,6 @@ def _read(path: Path, axes: Axes) -> _Placed | None:
     if latents.ndim != 2 or len(latents) < 2 or not np.isfinite(latents).all():
         return None
     shown = projected(latents, axes)
-    return _Placed(ids.astype(np.int64), shown.coordinates, shown.explained, shown.kind)
+    return _Placed(
+        ids.astype(np.int64), shown.coordinates, shown.explained, shown.kind, latents.shape[1]
+    )

@@ -13,7 +13,7 @@ from desktop_app.gui.session import Session
 from desktop_app.gui.theme import current_theme, set_role
 from desktop_app.gui.widgets import ColourBar, Legend, LegendEntry
 
-_TALLEST = 200  # logical pixels; longer legends scroll
+_TALLEST = 288  # logical pixels, twelve words; longer legends scroll
 
 
 class MapLegend(QWidget):

@@ -29,6 +29,8 @@ from desktop_app.gui.session import Session
 
 Floats = NDArray[np.float32]
 
+_MOST_CLUSTERS = 30
+"""With more of them, colours of clusters tell nothing at a glance."""
 _UNTURNED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -43,7 +45,8 @@ class MapLayout:
     """Latent dimensions, for the kind "dimensions"."""
     rotation: tuple[float, ...] = _UNTURNED
     """Nine numbers, row by row: how points in space are turned."""
-    colour: str = "label"
+    colour: str = ""
+    """A colouring, "" for the few clusters that a run found, or else the labels."""
     dimension: int = 0
     """Latent dimension that colours the points, for the colouring of that name."""
     colour_map: str = "viridis"
@@ -92,6 +95,7 @@ class MapState(QObject):
         self.result: ResultColumns | None = None
         self.moment: Moment | None = None
         """A moment of the training that is shown instead of the trained method."""
+        self._usual_colour = "label"
         self._final: Projection | None = None  # coordinates (N, k), by row
         self._measures: dict[str, Floats] = {}
         self._asked: set[str] = set()
@@ -103,6 +107,9 @@ class MapState(QObject):
         """Show the map of another result; None for none."""
         self.result = result
         self.moment = None
+        clusters = result.clusters if result is not None else None
+        few = clusters is not None and 0 <= clusters.max(initial=-1) < _MOST_CLUSTERS
+        self._usual_colour = "cluster" if few else "label"
         self._forget_axes()
         self._find_axes()
 
@@ -148,6 +155,11 @@ class MapState(QObject):
         return self.layout.axes or "plane"  # type: ignore[return-value]  # one of the kinds
 
     @property
+    def colour(self) -> str:
+        """The colouring that is shown, or would be."""
+        return self.layout.colour or self._usual_colour
+
+    @property
     def is_laid_out(self) -> bool:
         """Tell whether the latents are places that the method chose for other vectors.
 
@@ -162,8 +174,13 @@ class MapState(QObject):
 
     @property
     def dimensions(self) -> int:
-        """How many numbers a latent vector has; 0 without latents that can be shown."""
-        latents = self.result.latents if self.result is not None else None
+        """How many numbers a latent vector has; 0 without latents that can be shown.
+
+        While the run has no result yet, those of the moment of its training.
+        """
+        if self.result is None:
+            return self.moment.dimensions if self.moment is not None else 0
+        latents = self.result.latents
         return latents.shape[1] if latents is not None and latents.ndim == 2 else 0
 
     @property

@@ -376,7 +376,7 @@ class LatentPanel(QWidget):
         self.sidebar.legend.show_colouring(self.colouring, known, words)
 
     def _recolour(self, key: str) -> None:
-        if self.state.layout.colour == key:
+        if self.state.colour == key:
             self._colour()
 
     def _tell(self) -> None:

@@ -1,6 +1,6 @@
 """Beside the map: what its colours mean, the current image and its neighbours, the walk."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.gui.i18n import tr
@@ -40,7 +40,7 @@ class MapSidebar(QScrollArea):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._reason)
         column.addWidget(self.walk)
-        content = QWidget()
+        content = _Content()
         set_surface(content, "surface")
         parts = QVBoxLayout(content)
         parts.setContentsMargins(SPACE.m, SPACE.s, SPACE.m, SPACE.m)
@@ -79,3 +79,14 @@ class MapSidebar(QScrollArea):
                 tr("Once the images are encoded, places on the map can be decoded.")
             )
         self.walk.set_result(result if walks else None)
+
+
+class _Content(QWidget):
+    """As tall as its parts want to be: the sidebar scrolls before it squeezes one of them."""
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for all parts at the present width."""
+        least, layout = super().minimumSizeHint(), self.layout()
+        if layout is None:
+            return least
+        return QSize(least.width(), layout.totalHeightForWidth(max(self.width(), least.width())))

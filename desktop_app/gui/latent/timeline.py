@@ -97,8 +97,9 @@ class Timeline(QWidget):
         if not playing:
             return
         if self.slider.value() == self.slider.maximum():
-            self.slider.setValue(0)
-        self._clock.start()
+            self.slider.setValue(0)  # the clock starts when this snapshot is there
+        else:
+            self._clock.start()
 
     def _advance(self) -> None:
         """Show the next snapshot; the one after it follows when this one is there."""

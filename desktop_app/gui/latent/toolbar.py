@@ -73,7 +73,7 @@ class MapToolbar(QWidget):
     def set_colours(self, choices: Sequence[tuple[str, str]]) -> None:
         """Offer other colourings."""
         self.colour_by.set_choices(choices)
-        self.colour_by.choose(self._state.layout.colour)
+        self.colour_by.choose(self._state.colour)
 
     def set_comparable(self, runs: Sequence[tuple[Path, str]], shown: Sequence[Path]) -> None:
         """Offer runs (path, title) to be compared; `shown` are compared now."""
@@ -112,7 +112,7 @@ class MapToolbar(QWidget):
                 field.setValue(number + 1)
         self._dimensions.setVisible(state.kind == "dimensions")
         self.dimension.setVisible(layout.colour == "dimension")
-        for choice, key in ((self.colour_by, layout.colour), (self.colour_map, layout.colour_map)):
+        for choice, key in ((self.colour_by, state.colour), (self.colour_map, layout.colour_map)):
             choice.choose(key)
         for button, on in ((self.lines, layout.lines), (self.pictures, layout.pictures)):
             with QSignalBlocker(button):

@@ -141,7 +141,7 @@ class Legend(QWidget):
         painter.setPen(theme.colour("text" if shown else "text_disabled"))
         words = row.adjusted(SPACE.s + _CHIP + SPACE.xs, 0, -width - SPACE.xs, 0)
         name = painter.fontMetrics().elidedText(
-            entry.name, Qt.TextElideMode.ElideRight, words.width()
+            entry.name, Qt.TextElideMode.ElideMiddle, words.width()
         )
         painter.drawText(words, centre, name)
 

@@ -269,6 +269,22 @@ def test_the_map_follows_a_training(
     session.jobs.jobs_changed.emit()
 
 
+def test_axes_of_a_training_are_named_and_can_be_chosen(
+    qtbot: QtBot, empty: LatentPanel, session: StillSession
+) -> None:
+    session.put_run()
+    write_snapshot(session, 10)
+    session.run_changed.emit()
+    qtbot.waitUntil(lambda: empty.state.moment is not None)
+    axes = empty.toolbar.axes
+    assert axes.currentText() == "Principal plane"
+    assert [axes.itemData(row) for row in range(axes.count())] == ["plane", "dimensions", "space"]
+    axes.chosen.emit("space")
+    qtbot.waitUntil(lambda: empty.state.is_spatial)
+    assert axes.currentText() == "3-D space"
+    assert empty.toolbar.colour_by.findData("dimension") < 0  # no latents of the trained method yet
+
+
 @pytest.mark.parametrize(
     ("capabilities", "button"),
     [
@@ -391,7 +407,7 @@ def test_the_layout_comes_back_with_the_run(
     seen = panel.canvas.getViewBox().viewRect()
     session.put_run()
     session.put_result(result_for(session))
-    assert panel.state.layout.colour == "label"
+    assert panel.state.colour == "label"
     session.run = first
     session.run_changed.emit()
     session.put_result(replace(result_for(session), run=first))
@@ -499,3 +515,4 @@ def test_snapshots_of_two_numbers_are_their_own_layout(
     qtbot.waitUntil(lambda: empty.state.moment is not None)
     assert np.array_equal(empty.state.coordinates[:6], places)
     assert "Own layout" in empty._note.text()
+    assert empty.toolbar.axes.currentText() == "Own layout"

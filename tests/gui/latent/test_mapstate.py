@@ -129,6 +129,18 @@ def test_an_own_layout_is_measured_by_the_vectors_behind_it(
     assert lost.max() > 0
 
 
+@pytest.mark.parametrize(("count", "colour"), [(3, "cluster"), (40, "label")])
+def test_a_map_of_few_clusters_is_coloured_by_them(
+    state: MapState, session: StillSession, count: int, colour: str
+) -> None:
+    clusters = np.arange(len(session.table)) % 2
+    clusters[-1] = count - 1
+    state.take_result(replace(session.result, clusters=clusters))
+    assert state.colour == colour
+    state.choose(colour="split")
+    assert state.colour == "split"
+
+
 def test_a_moment_is_seen_instead_of_the_trained_method(
     state: MapState, session: StillSession
 ) -> None:
