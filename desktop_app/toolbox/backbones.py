@@ -4,10 +4,15 @@ The architecture of a weight file is recognised by the names and shapes of its t
 laid out without memory for this, so that comparing a file with all of torchvision takes seconds,
 and with the likely ones less than one.
 
+On a processor images go through a network a few at a time, with the batch norms folded into the
+convolutions before them: what is computed then stays in its caches, which takes a third of the
+time.
+
 Shapes: N images, C channels, H rows, W columns; a map has (N, C_l, H_l, W_l).
 """
 
 import contextlib
+import copy
 import difflib
 import functools
 import math
@@ -16,6 +21,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
 
 from desktop_app.sdk.errors import InvalidInput, InvalidParameter
@@ -28,6 +34,8 @@ _STRIDES = (4, 8, 16)
 """Input pixels per map pixel of the layers taken by default: the deepest block of each."""
 _SIZE = 224
 """Pixels of the images at which strides are measured."""
+_PIXELS_AT_ONCE = 4 * _SIZE**2
+"""Pixels of the images that go through a network at once on a processor."""
 _LAYER_NAMES = ("{}", "features.{}", "layer{}", "layers.{}", "stage{}", "trunk_output.block{}")
 """What a number may stand for in the names of layers."""
 _TRUNKS = ("features", "layers", "trunk_output")
@@ -69,11 +77,12 @@ class Backbone(nn.Module):
         self.layers = tuple(layers)
         self.network = network.eval().requires_grad_(False)
         self.network.to(memory_format=torch.channels_last)
+        self._folded = folded(self.network, architecture, layers)
         self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1), False)
         self.register_buffer("deviation", torch.tensor(_IMAGENET_DEVIATION).view(1, 3, 1, 1), False)
 
     def train(self, mode: bool = True) -> "Backbone":  # noqa: ARG002
-        """Stay in evaluation mode: batch norms may be folded."""
+        """Stay in evaluation mode: batch norms are folded."""
         return super().train(False)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
@@ -82,7 +91,11 @@ class Backbone(nn.Module):
         inputs = ((colours - self.mean) / self.deviation).contiguous(
             memory_format=torch.channels_last
         )
-        return outputs_of(self.network, self.layers, inputs)
+        if inputs.device.type != "cpu":
+            return outputs_of(self._folded, self.layers, inputs)
+        few = max(1, _PIXELS_AT_ONCE // (inputs.shape[2] * inputs.shape[3]))
+        found = [outputs_of(self._folded, self.layers, some) for some in torch.split(inputs, few)]
+        return [torch.cat(maps) for maps in zip(*found, strict=True)]
 
 
 def architectures() -> tuple[str, ...]:
@@ -155,7 +168,7 @@ def map_shapes(architecture: str, size: int = _SIZE) -> Mapping[str, tuple[int, 
     """
     shapes: dict[str, tuple[int, int, int]] = {}
 
-    def note(name: str, output: Any) -> None:
+    def note(name: str, _part: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and output.ndim == 4:
             shapes.pop(name, None)
             shapes[name] = (output.shape[1], output.shape[2], output.shape[3])
@@ -203,6 +216,45 @@ def outputs_of(network: nn.Module, layers: Sequence[str], inputs: Tensor) -> lis
     return [found[name] for name in layers]
 
 
+def folded(network: nn.Module, architecture: str, layers: Sequence[str]) -> nn.Module:
+    """Return a copy of a network whose batch norms are part of the convolutions before them.
+
+    The named layers give what they gave, up to rounding.
+    """
+    outputs: dict[int, str] = {}
+    pairs: dict[str, str] = {}
+    kept: list[Tensor] = []  # as long as a tensor lives no other has its id
+
+    def note(name: str, part: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(part, nn.BatchNorm2d) and id(inputs[0]) in outputs:
+            pairs[outputs.pop(id(inputs[0]))] = name
+        elif isinstance(part, nn.Conv2d):
+            outputs[id(output)] = name
+            kept.append(output)
+
+    _walk(architecture, _SIZE, lambda _: None, note)
+    copied = copy.deepcopy(network)
+    for convolution, norm in pairs.items():
+        if convolution in layers or not _holds(copied, convolution, norm):
+            continue
+        before, after = copied.get_submodule(convolution), copied.get_submodule(norm)
+        if isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+            _replace(copied, convolution, fuse_conv_bn_eval(before, after))
+            _replace(copied, norm, nn.Identity())
+    return copied
+
+
+def _holds(network: nn.Module, *names: str) -> bool:
+    """Tell whether parts of these names are there and have their tensors."""
+    known = dict(network.named_modules())
+    return all(name in known and not isinstance(known[name], nn.Identity) for name in names)
+
+
+def _replace(network: nn.Module, name: str, part: nn.Module) -> None:
+    parent, _, own = name.rpartition(".")
+    setattr(network.get_submodule(parent), own, part)
+
+
 class _Enough(Exception):
     """Ends a pass through a network early."""
 
@@ -245,13 +297,16 @@ def _torchvision_names() -> tuple[str, ...]:
 
 
 def _walk(
-    architecture: str, size: int, begun: Callable[[str], None], done: Callable[[str, Any], None]
+    architecture: str,
+    size: int,
+    begun: Callable[[str], None],
+    done: Callable[[str, nn.Module, Any, Any], None],
 ) -> None:
     """Call back for every part that is begun and done, as far as images of that size get."""
     network = _laid_out(architecture).to("meta")
     for name, part in network.named_modules():
         part.register_forward_pre_hook(lambda _part, _inputs, name=name: begun(name))
-        part.register_forward_hook(lambda _part, _inputs, output, name=name: done(name, output))
+        part.register_forward_hook(lambda *seen, name=name: done(name, *seen))
     images = torch.empty(1, 3, size, size, device="meta")
     with contextlib.suppress(RuntimeError, ValueError, _Enough):
         network(images)
@@ -262,7 +317,7 @@ def _tensors_needed(architecture: str, layers: Sequence[str]) -> set[str]:
     begun: set[str] = set()
     done: set[str] = set()
 
-    def note(name: str, _output: Any) -> None:
+    def note(name: str, *_seen: Any) -> None:
         done.add(name)
         if done.issuperset(layers):
             raise _Enough
@@ -297,8 +352,7 @@ def _require_size(
 def _leave_out_what_is_empty(network: nn.Module) -> None:
     for name, part in list(network.named_modules()):
         if any(tensor.is_meta for tensor in part.parameters(recurse=False)):
-            parent, _, own = name.rpartition(".")
-            setattr(network.get_submodule(parent), own, nn.Identity())
+            _replace(network, name, nn.Identity())
 
 
 def _likely(file: WeightFile) -> tuple[str, ...]:

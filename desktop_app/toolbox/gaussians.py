@@ -11,6 +11,13 @@ The covariance of a place borrows a little from that of all places,
 
 so that few images, or places where normal images never vary, do not give endless distances.
 
+Fewer images than dimensions span only N directions. What is left of Sigma_p is then equal at all
+places, and one whitening serves them all (the Woodbury identity): with B the shared part,
+B = L L', and Y_p (N, D) the rows of a place in units of L, scaled by their weight,
+
+    Sigma_p = L (I + Y_p' Y_p) L',    I + Y_p Y_p' = C_p C_p',    V_p = C_p^-1 Y_p
+    D d(x)^2 = |z|^2 - |V_p z|^2      with z = L^-1 (x - mu_p)
+
 Shapes: N images, P places, D dimensions; p places of a block.
 """
 
@@ -21,6 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_BLOCK = 64
+"""Places whose covariances are inverted at once."""
 _LEAST = 1e-8
 """Added to variances: a folder of equal images gives finite distances."""
 
@@ -48,6 +57,39 @@ def place_gaussians(
     own = sum_of_squares(products, offset, count) / max(1, count - 1)
     steady = steadied(own, own.mean(dim=0), count, borrowed, epsilon)
     return (shift + offset).float(), whitenings(steady).float()
+
+
+def spanned_gaussians(
+    vectors: Tensor, pooled: Tensor, *, borrowed: float, epsilon: float
+) -> tuple[Tensor, Tensor]:
+    """Return the root L^-1 (D, D) of all places and V (P, N, D) of each, float32.
+
+    `vectors` (N, P, D) are around their mean, `pooled` (D, D) is the covariance of all places.
+    """
+    count, places, size = vectors.shape
+    weight = borrowed / (borrowed + count)
+    shared = steadied(torch.zeros_like(pooled)[None], pooled, count, borrowed, epsilon)
+    root = whitenings(shared)[0]
+    scale = ((1 - weight) / max(1, count - 1)) ** 0.5
+    directions = torch.empty(places, count, size, device=vectors.device)
+    identity = torch.eye(count, dtype=root.dtype, device=root.device)
+    for start in range(0, places, _BLOCK):
+        some = slice(start, start + _BLOCK)
+        rows = scale * vectors[:, some].transpose(0, 1).to(root.dtype) @ root.T  # (p, N, D)
+        factor = torch.linalg.cholesky(identity + rows @ rows.transpose(1, 2))
+        directions[some] = torch.linalg.solve_triangular(factor, rows, upper=False).float()
+    return root.float(), directions
+
+
+def distances_from_spans(vectors: Tensor, mean: Tensor, root: Tensor, directions: Tensor) -> Tensor:
+    """Return Mahalanobis distances (N, P) over sqrt(D) of vectors (N, P, D).
+
+    `mean` (P, D), `root` (D, D) and `directions` (P, R, D) as of `spanned_gaussians`.
+    """
+    white = (vectors - mean) @ root.T  # (N, P, D)
+    inner = torch.bmm(white.transpose(0, 1), directions.transpose(1, 2))  # (P, N, R)
+    squared = white.square().sum(2) - inner.square().sum(2).T
+    return (squared.clamp_min(0) / vectors.shape[2]).sqrt()
 
 
 def reduction(

@@ -13,6 +13,8 @@ that about 1 is usual; and the covariance of a place borrows a little from that 
     Sigma_p <- (N Sigma_p + k Sigma) / (N + k) + epsilon tr(Sigma) / D I,
 
 so that few images, or places where normal images never vary, do not give endless distances.
+Where images are few beside D, they themselves stand for the covariances: the distances are the same
+and take less time and memory.
 
 Shapes: N images, C channels, S rows and columns, P places, D dimensions.
 """
@@ -35,7 +37,9 @@ from desktop_app.sdk.views import Curve, HeatMap, View
 from desktop_app.toolbox.featured import InspectedPatches, PatchParams
 from desktop_app.toolbox.gaussians import (
     distances_at_places,
+    distances_from_spans,
     reduction,
+    spanned_gaussians,
     steadied,
     sum_of_squares,
     whitenings,
@@ -47,6 +51,11 @@ _MOST_VALUES = 80_000_000
 _BLOCK = 64
 """Places whose covariances are inverted at once."""
 _SPECTRUM = "How many directions vary"
+_KEPT = (
+    "axes",
+    *("few", "shift", "sums", "products"),
+    *("mean", "root", "directions", "whitening", "spread", "spectrum"),
+)
 
 
 class PaDiMParams(PatchParams):
@@ -116,6 +125,9 @@ class PaDiM(InspectedPatches[PaDiMParams]):
     _shift = _sums = _products = _mean = _whitening = torch.empty(0)
     """(P, D) of the first batch; sums (P, D) and (P, D, D) around it; then mean (P, D), the inverse
     Cholesky factor (P, D, D) of each covariance."""
+    _few = _root = _directions = torch.empty(0)
+    """Of few images: their patches (N, P, D); then the factor (D, D) that all places share, and the
+    directions (P, N, D) in which each of them varies."""
     _images = 0
     """Images in the sums."""
     _axes = torch.empty(0)
@@ -125,7 +137,7 @@ class PaDiM(InspectedPatches[PaDiMParams]):
 
     def learn(self, data: Dataset, patches: PatchFeatures) -> Events:
         """Sum up the patches of all images, then invert the covariances."""
-        if len(self._whitening):
+        if len(self._mean):
             return
         if self._images == 0:
             D = self._kept(patches)
@@ -134,11 +146,18 @@ class PaDiM(InspectedPatches[PaDiMParams]):
                 self._axes = reduction(patches.dimensions, D, self.params.reduction, self.seed)
         every = np.arange(len(data), dtype=np.int64)
         for rows, seen in self.looked_at(data, every, self._images):
-            self._observe(self._reduced(seen).flatten(1, 2))
+            vectors = self._reduced(seen).flatten(1, 2)
+            if 2 * len(data) <= vectors.shape[2]:
+                self._gather(vectors)
+            else:
+                self._observe(vectors)
             share = self._images / len(data)
             values = {"images": float(self._images)}
             if self._images == len(data):
-                self._conclude()
+                if len(self._few):
+                    self._conclude_few()
+                else:
+                    self._conclude()
                 values["mean_variance"] = float(self._spread.mean())
             yield self.metrics(share, values, epoch=share, images=len(rows))
 
@@ -161,39 +180,67 @@ class PaDiM(InspectedPatches[PaDiMParams]):
         self._products.baddbmm_(apart.transpose(1, 2), apart)
         self._images += len(seen)
 
+    def _gather(self, seen: Tensor) -> None:
+        """Keep patches (n, P, D): of few images they are less than their products."""
+        self._few = torch.cat([self._few, seen]) if len(self._few) else seen
+        self._images += len(seen)
+
+    def _conclude_few(self) -> None:
+        """Turn the patches of few images into means and the directions of each place."""
+        self._mean = self._few.mean(0)
+        apart = self._few.sub_(self._mean)
+        own = apart.square().sum(0) / max(1, self._images - 1)  # (P, D) variances
+        pooled = torch.zeros(own.shape[1], own.shape[1], dtype=torch.float64, device=own.device)
+        for image in apart:
+            pooled += image.T.double() @ image.double()
+        pooled /= len(own) * max(1, self._images - 1)
+        self._spread = own.mean(1)
+        self._spectrum = _variances(pooled)
+        self._root, self._directions = spanned_gaussians(
+            apart, pooled, borrowed=self.params.borrowed, epsilon=self.params.epsilon
+        )
+        self._few = torch.empty(0)
+
     def _conclude(self) -> None:
         """Turn the sums into means and inverse Cholesky factors, a block of places at a time."""
         offset = self._sums / self._images
-        self._mean = self._shift + offset
-        pooled = sum_of_squares(self._products, offset, self._images).mean(0)
-        pooled = pooled / max(1, self._images - 1)  # (D, D)
-        self._spectrum = torch.linalg.eigvalsh(pooled).flip(0).clamp_min(0).float()
+        blocks = [slice(start, start + _BLOCK) for start in range(0, len(offset), _BLOCK)]
+        pooled = torch.zeros_like(self._products[0], dtype=torch.float64)
+        for some in blocks:
+            pooled += self._covariances(some, offset).sum(0)
+        pooled /= len(offset)
         spreads = []
-        for start in range(0, len(offset), _BLOCK):
-            some = slice(start, start + _BLOCK)
-            squares = sum_of_squares(self._products[some], offset[some], self._images)
-            own = squares / max(1, self._images - 1)
+        for some in blocks:
+            own = self._covariances(some, offset)
             spreads.append(own.diagonal(dim1=1, dim2=2).mean(1).float())
             steady = steadied(own, pooled, self._images, self.params.borrowed, self.params.epsilon)
-            self._products[some] = whitenings(
-                steady
-            ).float()  # in place: there is never a second of it
+            self._products[some] = whitenings(steady).float()  # there is never a second of it
+        self._mean = self._shift + offset
+        self._spectrum = _variances(pooled)
         self._spread = torch.cat(spreads)
         self._whitening = self._products
         self._shift = self._sums = self._products = torch.empty(0)
 
+    def _covariances(self, some: slice, offset: Tensor) -> Tensor:
+        """Return the covariances (p, D, D) of some places, float64."""
+        squares = sum_of_squares(self._products[some], offset[some], self._images)
+        return squares / max(1, self._images - 1)
+
     def distances(self, patches: Tensor) -> Tensor:
         """Return Mahalanobis distances (N, H, W) over sqrt(D) of patches (N, H, W, D)."""
-        if not len(self._whitening):
+        if not len(self._mean):
             raise InvalidInput(f"{self.card.title} is not trained yet: let the training end.")
         vectors = self._reduced(patches).flatten(1, 2)
-        distances = distances_at_places(vectors, self._mean, self._whitening)  # (N, P)
+        if len(self._directions):
+            distances = distances_from_spans(vectors, self._mean, self._root, self._directions)
+        else:
+            distances = distances_at_places(vectors, self._mean, self._whitening)  # (N, P)
         return distances.view(patches.shape[:3])
 
     def views(self) -> Sequence[View]:
         """Return where the features come from, where images vary, and in how many directions."""
         views = list(super().views())
-        if len(self._whitening):
+        if len(self._mean):
             number = np.arange(1, len(self._spectrum) + 1, dtype=np.float32)
             views += [
                 HeatMap(
@@ -212,11 +259,8 @@ class PaDiM(InspectedPatches[PaDiMParams]):
         return views
 
     def learned(self) -> State:
-        """Return the sums while there are any, else means and factors."""
-        names = ["axes", "shift", "sums", "products"]
-        if len(self._whitening):
-            names = ["axes", "mean", "whitening", "spread", "spectrum"]
-        tensors = {name: getattr(self, f"_{name}") for name in names}
+        """Return what was gathered while there is any, else means and factors."""
+        tensors = {name: getattr(self, f"_{name}") for name in _KEPT}
         arrays = {
             name: tensor.cpu().numpy().copy() for name, tensor in tensors.items() if len(tensor)
         }
@@ -228,6 +272,12 @@ class PaDiM(InspectedPatches[PaDiMParams]):
         for name, array in state.arrays.items():
             place = "cpu" if name == "axes" else self.device
             setattr(self, f"_{name}", torch.tensor(array, device=place))
+
+
+def _variances(covariance: Tensor) -> Tensor:
+    """Return the variances (D,) along the axes of a covariance (D, D), largest first."""
+    ascending: Tensor = torch.linalg.eigvalsh(covariance)
+    return ascending.flip(0).clamp_min(0).float()
 
 
 @hookimpl

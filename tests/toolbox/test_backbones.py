@@ -44,6 +44,7 @@ def test_a_file_is_recognised_whatever_its_number_of_classes(tmp_path: Path, nam
     assert all(part.startswith(("classifier", "fc")) for part in report.wrong_shape)
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in backbone._folded.modules())
 
 
 def test_layers_are_the_deepest_of_strides_4_8_and_16() -> None:
