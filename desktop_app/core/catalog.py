@@ -19,7 +19,7 @@ from typing import Any
 
 from desktop_app import __version__
 from desktop_app.core.files import read_json, write_json
-from desktop_app.core.plugins import PluginSource, help_text, load_plugin, plugin_sources
+from desktop_app.core.plugins import PluginSource, help_text, load_plugin, plugin_sources, words
 from desktop_app.core.settings import cache_dir
 from desktop_app.sdk.capabilities import capabilities_of
 from desktop_app.sdk.errors import InvalidInput, LoupeError, UnknownMethod
@@ -64,6 +64,7 @@ class MethodInfo:
     """bundled, installed or file."""
     help: str = ""
     translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Language -> what the card translates by field, and all other texts by their English."""
     problem: str = ""
     """Why it cannot be used; empty when it can."""
     traceback: str = ""
@@ -160,8 +161,8 @@ def describe_plugins(skipped: Iterable[str] = (), journal: Path | None = None) -
 def _described(source: PluginSource) -> list[MethodInfo]:
     try:
         methods = load_plugin(source).methods()
-        text = help_text(source)
-        return [_info(kind, source, text) for kind in methods]
+        text, texts = help_text(source), words(source)
+        return [_info(kind, source, text, texts) for kind in methods]
     except LoupeError as problem:
         return [_broken(source, str(problem), "".join(traceback.format_exception(problem)))]
     except Exception as problem:  # whatever a hook of a plugin raises belongs to that plugin
@@ -169,7 +170,12 @@ def _described(source: PluginSource) -> list[MethodInfo]:
         return [_broken(source, sentence, traceback.format_exc())]
 
 
-def _info(kind: type[Method[Any]], source: PluginSource, text: str) -> MethodInfo:
+def _info(
+    kind: type[Method[Any]],
+    source: PluginSource,
+    text: str,
+    words: Mapping[str, Mapping[str, str]],
+) -> MethodInfo:
     card = kind.card
     return MethodInfo(
         id=card.id,
@@ -188,7 +194,10 @@ def _info(kind: type[Method[Any]], source: PluginSource, text: str) -> MethodInf
         version=source.version,
         source=source.kind,
         help=text,
-        translations={key: dict(texts) for key, texts in card.translations.items()},
+        translations={
+            language: {**words.get(language, {}), **card.translations.get(language, {})}
+            for language in {**words, **card.translations}
+        },
     )
 
 

@@ -7,6 +7,7 @@ of its own, so one that cannot be imported or misspells a hook stands alone with
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,14 +19,17 @@ from typing import Any, Literal
 import pluggy
 
 from desktop_app import __version__
+from desktop_app.core.files import read_json
 from desktop_app.core.settings import data_dir
 from desktop_app.sdk import hookspecs
-from desktop_app.sdk.errors import PluginProblem, UnknownMethod
+from desktop_app.sdk.errors import InvalidInput, PluginProblem, UnknownMethod
 from desktop_app.sdk.hookspecs import PROJECT, DatasetSource
 from desktop_app.sdk.method import Card, Method
 
 ENTRY_POINT_GROUP = "loupe.plugins"
 _BUNDLED = "plugins"
+_KINDS = ("*.py", "*.md", "*.json")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 _USER_PACKAGE = "loupe_user_plugins"
 
 
@@ -119,6 +123,30 @@ def find_method(method_id: str) -> tuple[type[Method[Any]], Plugin]:
 
 def help_text(source: PluginSource) -> str:
     """Return the plugin's README, which is also its help page; empty when it has none."""
+    readme = _beside(source, "README.md", ".md")
+    return readme.read_text(encoding="utf-8") if readme.is_file() else ""
+
+
+def words(source: PluginSource) -> dict[str, dict[str, str]]:
+    """Return language -> English text -> translation, from the files such as `zh_CN.json`.
+
+    Raises InvalidInput when such a file is no mapping of texts.
+    """
+    found: dict[str, dict[str, str]] = {}
+    example = _beside(source, "*.json", ".*.json")
+    for path in sorted(example.parent.glob(example.name)):
+        language = path.stem.removeprefix(f"{Path(source.location).stem}.")
+        if _LANGUAGE.fullmatch(language) is None:
+            continue
+        texts = read_json(path)
+        if not isinstance(texts, dict) or not all(isinstance(v, str) for v in texts.values()):
+            raise InvalidInput(f"'{path}' must hold English texts and their translations alone.")
+        found[language] = texts
+    return found
+
+
+def _beside(source: PluginSource, name: str, suffix: str) -> Path:
+    """Return the path of a file `name` in a plugin's folder, or of a single file's companion."""
     if source.kind == "installed":
         spec = importlib.util.find_spec(source.location)
         folder = Path(spec.origin).parent if spec is not None and spec.origin else None
@@ -126,10 +154,7 @@ def help_text(source: PluginSource) -> str:
         folder = _bundled_root() / source.id
     else:
         folder = None
-    readme = (
-        folder / "README.md" if folder is not None else Path(source.location).with_suffix(".md")
-    )
-    return readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    return folder / name if folder is not None else Path(source.location).with_suffix(suffix)
 
 
 def _bundled_root() -> Path:
@@ -144,7 +169,7 @@ def _bundled() -> Iterator[PluginSource]:
     for folder in sorted(_bundled_root().iterdir()):
         if (folder / "__init__.py").is_file():
             location = f"{_BUNDLED}.{folder.name}"
-            files = [*folder.glob("*.py"), *folder.glob("*.md")]
+            files = [file for kind in _KINDS for file in folder.glob(kind)]
             yield PluginSource(folder.name, "bundled", location, __version__, _stamp(files))
 
 
@@ -159,7 +184,7 @@ def _files() -> Iterator[PluginSource]:
     folder = user_plugin_dir()
     for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():
         yield PluginSource(
-            path.stem, "file", str(path), "", _stamp([path, path.with_suffix(".md")])
+            path.stem, "file", str(path), "", _stamp(path.parent.glob(f"{path.stem}.*"))
         )
 
 

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.gui.editors import Editor, RunChoices, RunEditor, Wording, editor
-from desktop_app.gui.i18n import tr
+from desktop_app.gui.i18n import term, tr
 from desktop_app.gui.icons import set_icon
 from desktop_app.gui.numberbox import NumberScale
 from desktop_app.gui.theme import SPACE, set_role, set_tone
@@ -43,8 +43,10 @@ class ParameterRow(QWidget):
         super().__init__()
         name = str(field["name"])
         words = texts.get(name) or str(field.get("label") or "") or common_label(name)
-        self.words = words or spoken(name)
-        self.explanation = texts.get(f"{name}.help") or _common_help(str(field["help"]))
+        self.words = words or term(spoken(name), texts)
+        self.explanation = texts.get(f"{name}.help") or term(
+            _common_help(str(field["help"])), texts
+        )
         self.default = field.get("default")
         self._label = ElidedLabel(self.words, Qt.TextElideMode.ElideRight)
         tip = _tip(field, self.explanation)

@@ -12,9 +12,10 @@ from desktop_app.core.plugins import (
     load_plugin,
     plugin_sources,
     user_plugin_dir,
+    words,
 )
 from desktop_app.sdk.data import ArrayDataset
-from desktop_app.sdk.errors import PluginProblem, UnknownMethod
+from desktop_app.sdk.errors import InvalidInput, PluginProblem, UnknownMethod
 from tests.plugin_sources import IN_PROCESS, WORKING
 
 WritePlugin = Callable[[str, str], Path]
@@ -92,6 +93,19 @@ def test_the_help_of_a_file_lies_beside_it(write_plugin: WritePlugin) -> None:
     path.with_suffix(".md").write_text("# Mean image", encoding="utf-8")
 
     assert help_text(_source("mean")) == "# Mean image"
+
+
+def test_the_words_of_a_file_lie_beside_it(write_plugin: WritePlugin) -> None:
+    path = write_plugin("mean", WORKING)
+    assert words(_source("mean")) == {}
+    path.with_name("mean.zh_CN.json").write_text('{"Mean": "平均"}', encoding="utf-8")
+    path.with_name("mean.notes.json").write_text("[]", encoding="utf-8")
+
+    assert words(_source("mean")) == {"zh_CN": {"Mean": "平均"}}
+
+    path.with_name("mean.zh_CN.json").write_text("[1]", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="English texts"):
+        words(_source("mean"))
 
 
 @pytest.fixture

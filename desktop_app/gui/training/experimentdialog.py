@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop_app.gui.form import common_label
-from desktop_app.gui.i18n import tr
+from desktop_app.gui.i18n import term, tr
 from desktop_app.gui.theme import SPACE, set_kind, set_role
 from desktop_app.gui.widgets import named
 from desktop_app.gui.wording import spoken
@@ -19,14 +19,14 @@ class ExperimentDialog(QDialog):
     def __init__(
         self, experiment: Mapping[str, Any], texts: Mapping[str, str], parent: QWidget
     ) -> None:
-        """`texts` translates: parameter -> label, "experiment.<name>" and "….help"."""
+        """`texts` are the translations of the method."""
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         name = str(experiment["name"])
         variants: Mapping[str, Mapping[str, Any]] = experiment["variants"]
         title = QLabel(experiment_words(name, texts), wordWrap=True)
         set_role(title, "title")
-        said = texts.get(f"experiment.{name}.help", str(experiment["summary"]))
+        said = experiment_summary(experiment, texts)
         summary = QLabel(said, wordWrap=True)
         set_role(summary, "secondary")
         note = QLabel(
@@ -59,8 +59,14 @@ class ExperimentDialog(QDialog):
 
 def experiment_words(name: str, texts: Mapping[str, str]) -> str:
     """Return what a button for an experiment says, without the three dots."""
-    shown = texts.get(f"experiment.{name}", name)
+    shown = texts.get(f"experiment.{name}") or term(name, texts)
     return tr("Compare {name}", name=shown[:1].lower() + shown[1:])
+
+
+def experiment_summary(experiment: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    """Return what the comparison of an experiment shows, one sentence."""
+    own = texts.get(f"experiment.{experiment['name']}.help")
+    return own or term(str(experiment["summary"]), texts)
 
 
 def _table(variants: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> QGridLayout:
@@ -69,12 +75,12 @@ def _table(variants: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) 
     grid.setVerticalSpacing(SPACE.xs)
     for row, (name, values) in enumerate(variants.items()):
         changes = [
-            f"{texts.get(key) or common_label(key) or spoken(key)} {value}"
+            f"{texts.get(key) or common_label(key) or term(spoken(key), texts)} {value}"
             for key, value in values.items()
         ]
         what = QLabel(", ".join(changes), wordWrap=True)
         set_role(what, "secondary")
-        grid.addWidget(QLabel(name), row, 0)
+        grid.addWidget(QLabel(term(name, texts)), row, 0)
         grid.addWidget(what, row, 1)
     grid.setColumnStretch(1, 1)
     return grid

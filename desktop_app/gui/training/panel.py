@@ -25,8 +25,9 @@ from PySide6.QtWidgets import (
 
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.gui.feed import Reference, RunFeed
-from desktop_app.gui.i18n import tr
+from desktop_app.gui.i18n import language, tr
 from desktop_app.gui.jobs import Job
+from desktop_app.gui.methods import info_of
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_surface
 from desktop_app.gui.training import actions
@@ -83,7 +84,7 @@ class TrainingPanel(QWidget):
         self.experiment = ExperimentCard(session)
         self.curves = CurvesView()
         self.previews = PreviewsView(session.background)
-        self.pictures = MethodPictures(session.background)
+        self.pictures = MethodPictures(session.background, self._texts)
         self._details = QVBoxLayout()
         self.tabs = QTabWidget()
         self._stack = QStackedWidget()
@@ -342,6 +343,11 @@ class TrainingPanel(QWidget):
             frame.failed.connect(self._session.problem)
             self._details.addWidget(frame)
         self._details.addStretch()
+
+    def _texts(self) -> Mapping[str, str]:
+        """Return the translations of the method of the run."""
+        info = info_of(self._session, self._spec.method) if self._spec is not None else None
+        return info.translations.get(language(), {}) if info is not None else {}
 
     # -- What it does ------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from desktop_app.gui.background import Background
 from desktop_app.gui.theme import SPACE
 from desktop_app.gui.training.turns import Turns
 from desktop_app.gui.views.frame import ViewFrame, view_frame
+from desktop_app.gui.views.words import in_words
 from desktop_app.sdk.errors import UnreadableRun
 from desktop_app.sdk.views import View
 
@@ -26,9 +27,16 @@ class MethodPictures(QScrollArea):
     failed = Signal(str)
     """A sentence about a picture that could not be saved."""
 
-    def __init__(self, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        background: Background,
+        texts: Callable[[], Mapping[str, str]] = dict,
+        parent: QWidget | None = None,
+    ) -> None:
+        """`texts` tells the translations of the method of the run."""
         super().__init__(parent)
         self._background = background
+        self._texts = texts
         self._run: Path | None = None
         self._asked: dict[str, Path] = {}
         self._final: set[str] = set()
@@ -105,7 +113,7 @@ class MethodPictures(QScrollArea):
         self._turns.take([partial(self._show, view) for view in views])
 
     def _show(self, view: View) -> None:
-        frame = view_frame(view)
+        frame = view_frame(in_words(view, self._texts()))
         frame.failed.connect(self.failed)
         former = self.frames.get(view.title)
         place = self._column.count() - 1  # before the stretch

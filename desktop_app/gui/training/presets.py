@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from desktop_app.gui.i18n import tr
+from desktop_app.gui.i18n import term, tr
 from desktop_app.gui.theme import SPACE, set_role, set_tone
 from desktop_app.gui.widgets import ChoiceField
 
@@ -46,10 +46,10 @@ class PresetField(QWidget):
         self.set_presets((), {})
 
     def set_presets(self, presets: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> None:
-        """Offer presets of a method; `texts` translates "preset.<name>" and "….help"."""
+        """Offer presets of a method; `texts` are its translations."""
         self._presets = {str(preset["name"]): preset for preset in presets}
         self._texts = texts
-        names = [(name, texts.get(f"preset.{name}", name)) for name in self._presets]
+        names = [(name, texts.get(f"preset.{name}") or term(name, texts)) for name in self._presets]
         self.choices.set_choices([(_NONE, tr("Defaults")), *names])
         self.choices.choose(_NONE)
         self.setVisible(bool(presets))
@@ -86,7 +86,8 @@ class PresetField(QWidget):
         summary = ""
         if preset is not None:
             said = str(preset.get("summary", ""))
-            summary = self._texts.get(f"preset.{preset['name']}.help", said)
+            own = self._texts.get(f"preset.{preset['name']}.help")
+            summary = own or term(said, self._texts)
         self._caption.setText(summary)
         self._caption.setVisible(bool(summary))
         self._mark.setVisible(changed and preset is not None)

@@ -34,7 +34,11 @@ from desktop_app.gui.regions.dialog import RegionDialog, region_words
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_kind, set_role, set_surface, set_tone
 from desktop_app.gui.training.data_form import data_schema, run_title, suggested_size
-from desktop_app.gui.training.experimentdialog import ExperimentDialog, experiment_words
+from desktop_app.gui.training.experimentdialog import (
+    ExperimentDialog,
+    experiment_summary,
+    experiment_words,
+)
 from desktop_app.gui.training.presets import PresetField
 from desktop_app.gui.training.texts import help_window
 from desktop_app.gui.widgets import ElidedLabel, EmptyState, named
@@ -334,7 +338,7 @@ class TrainPanel(QWidget):
         for experiment in experiments:
             words = experiment_words(str(experiment["name"]), self._method_texts())
             action = self._experiments.addAction(f"{words}…")
-            action.setToolTip(str(experiment["summary"]))
+            action.setToolTip(experiment_summary(experiment, self._method_texts()))
             ask = partial(self._ask_experiment, experiment)
             action.triggered.connect(lambda _on, ask=ask: ask())
         actions = self._experiments.actions()
