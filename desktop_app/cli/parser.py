@@ -18,6 +18,7 @@ Loupe: an offline workbench for unsupervised deep learning on folders of images.
   loupe cluster RUN FOLDER   write the cluster of each image, or copy images into folders
   loupe export RUN           write the encoder for other programs
   loupe evaluate RUN FOLDER  measure scores and maps against labels and masks
+  loupe report RUN [FOLDER]  write what was found as HTML or PDF
   loupe compare FOLDER RUN RUN ...  see how far runs agree
   loupe group RUN FOLDER     group the most unusual images by what is unusual about them
   loupe watch RUN FOLDER     score images as they arrive
@@ -203,6 +204,22 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder of a training")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        metavar="FOLDER",
+        help="folder of images (the one that the run was trained on)",
+    )
+    _add_thresholds(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="file ending in .html or .pdf"
+    )
+    _add_machine(parser)
+
+
 def _add_thresholds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold", type=float, metavar="T", help="images with a score of T or more fail"
@@ -372,6 +389,12 @@ _COMMANDS: dict[str, tuple[str, str, str, Callable[[argparse.ArgumentParser], No
         "evaluate",
         "Measure scores and maps against labels and masks of folders.",
         _add_evaluate,
+    ),
+    "report": (
+        "report",
+        "report",
+        "Write settings, measures, curves and the most unusual images as HTML or PDF.",
+        _add_report,
     ),
     "compare": (
         "compare",

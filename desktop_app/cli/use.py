@@ -44,7 +44,7 @@ def score(options: argparse.Namespace) -> int:
     With a threshold the zone of each image follows: fail, review or pass.
     """
     require_file(options.out)
-    thresholds = _thresholds(options)
+    thresholds = chosen_thresholds(options)
     wanted = {"scores", "maps"} if options.maps else {"scores"}
     with applied(options, wanted, Scores, "score images") as (table, result):
         scores = array_of(result, "scores")
@@ -79,7 +79,7 @@ def write_scores(
         writer.writerows(zip(*columns.values(), strict=True))
 
 
-def _thresholds(options: argparse.Namespace) -> Thresholds | None:
+def chosen_thresholds(options: argparse.Namespace) -> Thresholds | None:
     """Return the thresholds that are asked for, if any. Raises InvalidInput for a lone --review."""
     if options.threshold is None:
         if options.review is not None:
@@ -144,7 +144,7 @@ def export(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print how well scores and maps agree with labels and masks, and what each zone holds."""
-    thresholds = _thresholds(options)
+    thresholds = chosen_thresholds(options)
     with applied(options, {"scores", "maps"}, Scores, "score images") as (table, result):
         maps = result.array("maps", mapped=True)
         folder = ImageFolder(options.folder)

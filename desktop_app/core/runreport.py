@@ -3,9 +3,10 @@
 for done, total in report_steps(ReportRequest(...), path): ...
 """
 
+import hashlib
 import platform
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,18 +21,14 @@ from desktop_app.core.ensembles import ENSEMBLE
 from desktop_app.core.floor import floor_of, with_floor
 from desktop_app.core.images import ImageFolder, decode, decode_mask
 from desktop_app.core.masks import MaskColumn
-from desktop_app.core.reports import (
-    Gallery,
-    Picture,
-    RunSummary,
-    outlined,
-    overlaid,
-    png,
-    write_report,
-)
+from desktop_app.core.reports.content import Gallery, Picture, RunSummary
+from desktop_app.core.reports.files import report_format, write_report
+from desktop_app.core.reports.pictures import encoded, outlined, overlaid
+from desktop_app.core.reports.telling import Findings, report_of
 from desktop_app.core.runs import JobSpec, JobState, Run
-from desktop_app.core.runstory import training_sentences
-from desktop_app.core.scoring import Evaluation, evaluate, truth_from_labels
+from desktop_app.core.runstory import training_curves, training_sentences
+from desktop_app.core.scoring import Evaluation, evaluate, is_normal, truth_from_labels
+from desktop_app.core.states import state_hash
 from desktop_app.core.table import ImageTable
 from desktop_app.core.zones import Thresholds
 from desktop_app.sdk.errors import InvalidInput, UnreadableImage
@@ -41,6 +38,8 @@ Rows = NDArray[np.int64]
 MOST_PICTURES = 24
 """The most unusual images that a report shows."""
 _MOST_MISTAKES = 12
+_FEWEST_USUAL = 20
+"""Normal images that make it worth telling which share of them a score lies above."""
 _SIDE = 320
 """Longest side of a picture in pixels: a report is one file that is sent around."""
 _MOST_MAP_BYTES = 512 << 20
@@ -62,11 +61,12 @@ class ReportRequest:
 
 
 def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]]:
-    """Write the report as one HTML file; yield (done, total) pieces of work.
+    """Write the report as one HTML or PDF file, by the suffix; yield (done, total) pieces of work.
 
     Measures are taken on the test images where the folder names some, else on all scored images.
-    Raises InvalidInput where no image has a score.
+    Raises InvalidInput where no image has a score, or the suffix names no form.
     """
+    report_format(path)
     rows = measured_rows(request)
     scores = request.result.scores
     if scores is None or not len(rows):
@@ -88,9 +88,15 @@ def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]
             done += 1
             yield done, total
         galleries.append(Gallery(title, pictures))
-    write_report(
-        path, _summary(request), scores[rows], labels, evaluation, galleries, request.thresholds
+    findings = Findings(
+        scores[rows],
+        labels,
+        evaluation,
+        paths=[request.table.paths[row] for row in rows.tolist()],
+        thresholds=request.thresholds,
+        usual=_usual_scores(request),
     )
+    write_report(path, report_of(_summary(request), findings, galleries))
 
 
 def measured_rows(request: ReportRequest) -> Rows:
@@ -115,6 +121,27 @@ def evaluation_of(request: ReportRequest) -> Evaluation:
     masks = MaskColumn(request.folder, paths, maps.shape[-1])
     measures = evaluate(scores, labels, np.asarray(maps[result.index[rows]]), masks)
     return with_floor(measures, floor, labels)
+
+
+def _usual_scores(request: ReportRequest) -> NDArray[np.float32] | None:
+    """Return the scores (M,), ascending, of normal images that were not trained on.
+
+    None where there are too few to say where a score stands.
+    """
+    table, result = request.table, request.result
+    scores, data = np.asarray(result.scores), result.run.data() or {}
+    labels = [is_normal(label) for label in table.labels]
+    normal, scored = np.array(labels, dtype=np.bool_), np.isfinite(scores)
+    is_own = data.get("folder_key") == request.folder.key
+    trained_on = frozenset(data["paths"]) if is_own else frozenset()
+    fresh = np.array([path not in trained_on for path in table.paths], dtype=np.bool_)
+    unseen = np.zeros(len(table), np.bool_) if result.unseen is None else result.unseen
+    anomalous = np.array([label != "" for label in table.labels], dtype=np.bool_) & ~normal
+    for chosen in (unseen & ~anomalous, normal & fresh):
+        usual = scores[chosen & scored]
+        if len(usual) >= _FEWEST_USUAL:
+            return np.sort(usual)
+    return None
 
 
 def _planned(
@@ -149,9 +176,9 @@ def _picture(request: ReportRequest, row: int) -> Picture | None:
         path=table.paths[row],
         label=table.labels[row],
         score=float(np.asarray(result.scores)[row]),
-        image=png(pixels),
-        overlay=png(overlaid(pixels, heat, *result.map_range)) if heat is not None else None,
-        mask=png(outlined(pixels, decode_mask(folder.absolute(mask)))) if mask else None,
+        image=encoded(pixels),
+        overlay=encoded(overlaid(pixels, heat, *result.map_range)) if heat is not None else None,
+        mask=encoded(outlined(pixels, decode_mask(folder.absolute(mask)))) if mask else None,
     )
 
 
@@ -180,6 +207,8 @@ def _summary(request: ReportRequest) -> RunSummary:
         settings=_settings(spec, run),
         versions=_versions(),
         remarks=[*_remarks(request, run, str(last["state"])), *training_sentences(events)],
+        hashes=_hashes(request, run, data or {}),
+        curves=training_curves(events),
     )
 
 
@@ -205,6 +234,32 @@ def _settings(spec: JobSpec, run: Run) -> dict[str, Any]:
     if spec.region:
         chosen["region of interest"] = _region_words(run)
     return {**chosen, **spec.params}
+
+
+def _hashes(request: ReportRequest, run: Run, data: Mapping[str, Any]) -> dict[str, str]:
+    """Return what tells the trained method and the images from all others."""
+    found = {}
+    trained = run.method_path if run.method_path.exists() else run.latest_checkpoint()
+    if trained is not None:
+        found["trained method, SHA-256 of its numbers"] = state_hash(trained)
+    folder, table = request.folder, request.table
+    contents = folder.content_hashes(len(table))
+    measured = [table.paths[row] for row in measured_rows(request).tolist()]
+    found["images measured, names and contents"] = _joint_hash(measured, contents)
+    if data.get("folder_key") == folder.key:
+        found["images trained on, names and contents"] = _joint_hash(data["paths"], contents)
+    region = run.region()
+    if region is not None:
+        found["region of interest"] = region.hash
+    return found
+
+
+def _joint_hash(paths: Sequence[str], contents: Mapping[str, bytes]) -> str:
+    """Return a hash of images by their sorted names and the hashes of their contents."""
+    mark = hashlib.blake2b(digest_size=16)
+    for path in sorted(paths):
+        mark.update(path.encode("utf-8", "surrogateescape") + b"\0" + contents.get(path, b""))
+    return f"{mark.hexdigest()} ({len(paths):,} images)"
 
 
 def _region_words(run: Run) -> str:

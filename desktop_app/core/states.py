@@ -1,5 +1,6 @@
 """States of methods on disk: safetensors for arrays, JSON for everything else, never pickle."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def read_about(folder: Path) -> dict[str, Any]:
     """Return what was kept beside a state."""
     about: dict[str, Any] = read_json(folder / _VALUES)["about"]
     return about
+
+
+def state_hash(folder: Path) -> str:
+    """Return the SHA-256 of the arrays in a folder, as `sha256sum` prints it."""
+    with (folder / _ARRAYS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _contiguous(array: NDArray[Any]) -> NDArray[Any]:

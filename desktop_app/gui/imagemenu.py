@@ -155,15 +155,20 @@ class ImageActions:
             steps = copy_images(snapshot(self._session, rows), Path(chosen))
             self._run(tr("Copying images"), steps)
 
-    def export_report(self) -> None:
-        """Ask for a file and write the report of the open run on the open folder."""
+    def export_report(self, form: str) -> None:
+        """Ask for a file and write the report of the open run on the open folder.
+
+        `form` is the suffix of a file, ".html" or ".pdf".
+        """
         session = self._session
         if session.folder is None or session.result is None:
             return
-        name = f"{self._base_name()}-report.html"
-        path = self._asked_file(tr("Export report"), name, "HTML (*.html)")
+        name = f"{self._base_name()}-report{form}"
+        path = self._asked_file(tr("Export report"), name, f"{form[1:].upper()} (*{form})")
         if path is None:
             return
+        if path.suffix.lower() != form:
+            path = path.with_name(path.name + form)
         request = ReportRequest(
             session.folder,
             session.table,

@@ -16,7 +16,7 @@ from desktop_app.core.regions import (
     read_region,
     region_from_png,
 )
-from desktop_app.core.reports import overlaid
+from desktop_app.core.reports.pictures import overlaid
 from desktop_app.core.scoring import aupro, pixel_auroc
 from desktop_app.core.sight import counted
 from desktop_app.sdk.data import ArrayDataset

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,8 +15,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from desktop_app.core import charts, reports, scoring
-from desktop_app.core.reports import Gallery, Picture, RunSummary, write_report
+from desktop_app.core import scoring
+from desktop_app.core.reports import (
+    Gallery,
+    Picture,
+    RunSummary,
+    charts,
+    html,
+    pictures,
+    write_report,
+)
+from desktop_app.core.reports.content import Report
+from desktop_app.core.reports.telling import Findings, report_of
 from desktop_app.core.zones import Thresholds, zone_counts
 from desktop_app.sdk.errors import InvalidInput
 
@@ -70,21 +82,18 @@ def labelled_scores() -> tuple[NDArray[np.float64], list[str]]:
 
 def picture(path: str = "test/hole/1.png", score: float = 3.0) -> Picture:
     image = np.full((8, 8, 3), 120, np.uint8)
-    return Picture(path, "hole", score, reports.png(image), overlay=reports.png(image))
+    return Picture(path, "hole", score, pictures.encoded(image), overlay=pictures.encoded(image))
 
 
-def written(tmp_path: Path, labels: list[str] | None = None, **options: object) -> Structure:
+def told(labels: list[str] | None = None, galleries: Sequence[Gallery] = (), **more: Any) -> Report:
     scores, own_labels = labelled_scores()
     labels = own_labels if labels is None else labels
     measured = scoring.evaluate(scores, labels)
-    path = write_report(
-        tmp_path / "report.html",
-        SUMMARY,
-        scores,
-        labels,
-        measured,
-        **options,  # type: ignore[arg-type]
-    )
+    return report_of(SUMMARY, Findings(scores, labels, measured, **more), galleries)
+
+
+def written(tmp_path: Path, *words: Any, **options: Any) -> Structure:
+    path = write_report(tmp_path / "report.html", told(*words, **options))
     return Structure(path.read_text(encoding="utf-8"))
 
 
@@ -160,7 +169,9 @@ def test_without_anomalous_labels_a_report_shows_the_scores_alone(
 def test_a_report_that_cannot_be_made_leaves_no_file(tmp_path: Path) -> None:
     measured = scoring.evaluate([1.0, 2.0], ["good", "hole"])
     with pytest.raises(InvalidInput, match="image 1 has nan"):
-        write_report(tmp_path / "r.html", SUMMARY, [1.0, np.nan], ["good", "hole"], measured)
+        report_of(SUMMARY, Findings([1.0, np.nan], ["good", "hole"], measured))
+    with pytest.raises(InvalidInput, match=r"'report.doc' ends in neither"):
+        write_report(tmp_path / "report.doc", told())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,27 +179,27 @@ def test_a_heat_map_colours_unusual_pixels_and_leaves_usual_ones() -> None:
     image = np.full((40, 40, 3), 200, np.uint8)
     heat = np.zeros((10, 10), np.float32)
     heat[5:, :] = 5.0
-    shown = reports.overlaid(image, heat, usual=0.0, unusual=5.0)
+    shown = pictures.overlaid(image, heat, usual=0.0, unusual=5.0)
     assert shown.shape == (40, 40, 3)
     np.testing.assert_array_equal(shown[:15], 200)
-    expected = 200 + reports.HEAT_OPACITY * (reports.HEAT[-1] - 200)
+    expected = 200 + pictures.HEAT_OPACITY * (pictures.HEAT[-1] - 200)
     np.testing.assert_allclose(shown[30, 20], expected, atol=1)
 
 
 def test_an_outline_surrounds_the_mask_and_leaves_its_inside() -> None:
     mask = np.zeros((10, 10), np.bool_)
     mask[4:6, 4:6] = True
-    drawn = reports.outlined(np.zeros((10, 10, 1), np.uint8), mask)
+    drawn = pictures.outlined(np.zeros((10, 10, 1), np.uint8), mask)
     changed = drawn.any(axis=-1)
     assert changed.sum() == 8
     assert not changed[mask].any()
 
 
-def test_a_picture_survives_as_png_in_grey_and_colour() -> None:
+def test_a_small_picture_is_kept_exactly_in_grey_and_colour() -> None:
     colours = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    with Image.open(io.BytesIO(reports.png(colours))) as image:
+    with Image.open(io.BytesIO(pictures.encoded(colours))) as image:
         np.testing.assert_array_equal(np.asarray(image), colours)
-    with Image.open(io.BytesIO(reports.png(colours[..., :1]))) as image:
+    with Image.open(io.BytesIO(pictures.encoded(colours[..., :1]))) as image:
         np.testing.assert_array_equal(np.asarray(image)[..., 2], colours[..., 0])
 
 
@@ -212,8 +223,8 @@ def test_a_histogram_counts_every_image_whatever_the_scores(spread: str) -> None
         "tiny": 1e-9 * random.random(500),
     }[spread]
     half = len(scores) // 2
-    kinds = [("normal", scores[:half]), ("anomalous", scores[half:])]
-    svg = charts.histogram(kinds, {"threshold": float(np.median(scores))}, name="scores")
+    kinds: charts.Kinds = [("normal", scores[:half]), ("anomalous", scores[half:])]
+    svg = html.svg(charts.histogram(kinds, {"threshold": float(np.median(scores))}, name="scores"))
     assert "nan" not in svg
     assert "inf" not in svg
     heights = bar_heights(svg, "normal"), bar_heights(svg, "anomalous")
@@ -222,7 +233,8 @@ def test_a_histogram_counts_every_image_whatever_the_scores(spread: str) -> None
 
 
 def test_a_threshold_beyond_all_scores_is_still_in_the_picture() -> None:
-    svg = charts.histogram([("normal", np.array([1.0, 2.0]))], {"threshold": 9.0}, name="scores")
+    chart = charts.histogram([("normal", np.array([1.0, 2.0]))], {"threshold": 9.0}, name="scores")
+    svg = html.svg(chart)
     line = re.search(r'class="threshold" x1="([\d.]+)"', svg)
     assert line is not None
     assert 52 < float(line.group(1)) <= 720
@@ -230,7 +242,7 @@ def test_a_threshold_beyond_all_scores_is_still_in_the_picture() -> None:
 
 def test_a_curve_of_a_million_points_stays_small() -> None:
     steps = np.linspace(0, 1, 1_000_000)
-    svg = charts.curve(steps, steps**0.5, "x", "y", "curve")
+    svg = html.svg(charts.curve(steps, steps**0.5, "x", "y", "curve"))
     points = re.search(r'points="([^"]+)"', svg)
     assert points is not None
     assert len(points.group(1).split()) <= charts.MOST_POINTS

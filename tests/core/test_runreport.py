@@ -52,8 +52,8 @@ def test_pictures_that_are_gone_are_left_out(request_: ReportRequest, tmp_path: 
         path.unlink()
     list(report_steps(request_, tmp_path / "report.html"))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "test/scratch/000.png" in text
-    assert "test/blot/000.png" not in text
+    assert 'alt="test/scratch/000.png, image"' in text
+    assert 'alt="test/blot/000.png, image"' not in text
 
 
 def test_a_run_without_scores_is_refused(request_: ReportRequest, tmp_path: Path) -> None:

@@ -217,9 +217,13 @@ class InspectorPanel(QWidget):
 
     def _fill_exports(self) -> None:
         self._exports.clear()
-        report = self._exports.addAction(tr("Report of this run and folder…"))
-        set_icon(report, "chart")
-        report.triggered.connect(lambda _on=False: self.actions_.export_report())
+        for form, text in (
+            (".html", tr("Report as HTML…")),
+            (".pdf", tr("Report as PDF…")),
+        ):
+            report = self._exports.addAction(text)
+            set_icon(report, "chart")
+            report.triggered.connect(lambda _on=False, form=form: self.actions_.export_report(form))
         selected = np.flatnonzero(self._session.selected).astype(np.int64)
         shown = self.ranking.order()
         self._exports.addSection(tr("Images in the ranking"))

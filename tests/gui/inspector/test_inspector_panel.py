@@ -264,19 +264,22 @@ def test_copying_into_the_folder_of_the_images_is_refused(
     assert "nothing is ever written" in problem.args[0]
 
 
+@pytest.mark.parametrize(("form", "start"), [(".html", b"<!DOCTYPE html>"), (".pdf", b"%PDF-")])
 def test_a_report_is_written(
+    form: str,
+    start: bytes,
     qtbot: QtBot,
     panel: InspectorPanel,
     session: StillSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    target, opened = tmp_path / "report.html", []
+    target, opened = tmp_path / "report", []
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
-    panel.actions_.export_report()
+    panel.actions_.export_report(form)
     qtbot.waitUntil(lambda: bool(opened), timeout=20_000)
-    assert "Fake method" in target.read_text(encoding="utf-8")
+    assert target.with_suffix(form).read_bytes().startswith(start)
 
 
 def test_maps_of_usual_images_say_what_is_usual(
