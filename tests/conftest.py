@@ -1,5 +1,6 @@
 """Fixtures of all tests: a home of its own, small image folders, nothing left behind."""
 
+import gc
 import os
 import shutil
 import sys
@@ -154,7 +155,7 @@ def _until_none(find: Callable[[], list[str]], seconds: float = 5.0) -> list[str
             break
         _process_events()
         if not collected:  # after the widgets are gone: what they held in cycles is free now
-            _collect_garbage()
+            gc.collect()
             collected = True
         time.sleep(0.02)
     return left
@@ -213,7 +214,7 @@ def _process_events() -> None:
     core.QCoreApplication.processEvents()
 
 
-def _collect_garbage() -> None:
-    import gc
-
-    gc.collect()
+@pytest.fixture(autouse=True, scope="module")
+def imports_are_no_garbage() -> None:
+    """Keep what was imported for a file of tests out of later collections: a third of a second."""
+    gc.freeze()

@@ -26,7 +26,8 @@ from desktop_app.gui.widgets import ChoiceField, Segment, Segmented, named
 RunChoices = Callable[[], Sequence[tuple[str, str]]]
 """Returns (path, title) of the trained runs that can be chosen."""
 
-_NUMBER_WIDTH = 104
+_NUMBER_WIDTHS = (104, 132)
+"""Of a box, at least and at most; what is longer is cut off behind the number."""
 _MOST_SEGMENTS = 3
 _SEGMENTS_ROOM, _SEGMENT_PADDING = 176, 20  # logical pixels
 
@@ -85,7 +86,8 @@ class NumberEditor(Editor):
         self.slider.setVisible(scale.is_bounded)
         self.slider.wheelEvent = lambda event: event.ignore()  # type: ignore[method-assign]
         self.box = NumberBox(scale, field.get("default") or 0, unit=_unit(field))
-        self.box.setFixedWidth(_NUMBER_WIDTH)
+        least, most = _NUMBER_WIDTHS
+        self.box.setFixedWidth(min(max(least, self.box.sizeHint().width()), most))
         named(self.slider, tr("{name}, slider", name=wording.name), wording.tip)
         named(self.box, wording.name, wording.tip)
         self._row.addWidget(self.slider, 1)

@@ -165,6 +165,7 @@ class ParameterForm(QWidget):
         self._column.setSpacing(SPACE.s)
         self._column.addWidget(self._header)
         self._body: QWidget | None = None
+        self._advanced: CollapsibleSection | None = None
         self.set_schema(schema, texts)
 
     def set_schema(
@@ -188,8 +189,9 @@ class ParameterForm(QWidget):
             row.changed.connect(self._change)
             if name not in advanced:
                 body.addWidget(row)
-        if advanced:
-            body.addWidget(self._folded(advanced))
+        self._advanced = self._folded(advanced) if advanced else None
+        if self._advanced is not None:
+            body.addWidget(self._advanced)
         self._column.addWidget(self._body)
         self._header.setVisible(bool(self._rows))
         self._judge()
@@ -264,7 +266,12 @@ class ParameterForm(QWidget):
         count = len(self.changed_values())
         self._header.set_remark(tr("{n} changed", n=count) if count else "")
         self._reset.setVisible(count > 0)
-        valid = self.is_valid()
+        problems = self.problems()
+        if self._advanced is not None and any(
+            self._advanced.isAncestorOf(self._rows[name]) for name in problems
+        ):
+            self._advanced.set_expanded(True)
+        valid = not problems
         if valid != self._valid:
             self._valid = valid
             self.valid_changed.emit(valid)

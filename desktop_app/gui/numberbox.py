@@ -148,8 +148,9 @@ class NumberBox(QAbstractSpinBox):
         return self._read(self._line.text())
 
     def set_value(self, value: float) -> None:
-        """Show a number without telling anybody."""
+        """Show a number without telling anybody; where room is short its unit is cut off."""
         self._line.setText(self._shown(value))
+        self._line.setCursorPosition(0)
 
     def problem(self) -> str:
         """Return what is wrong with the text as a sentence; empty when it can be used."""
@@ -211,10 +212,7 @@ class NumberBox(QAbstractSpinBox):
         return f"{words} {self._unit}" if self._unit else words
 
     def _read(self, text: str) -> float | int | None:
-        words = text.strip()
-        number, _, unit = words.rpartition(" ")
-        if number and self._unit.startswith(unit):
-            words = number
+        words = self._without_unit(text.strip())
         words = words.replace(" ", "").replace("\u202f", "").replace("−", "-")
         if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", words):
             words = words.replace(",", "")
@@ -227,6 +225,13 @@ class NumberBox(QAbstractSpinBox):
         if not self._scale.whole:
             return value
         return int(value) if value == int(value) else None
+
+    def _without_unit(self, words: str) -> str:
+        """Return the number of a text that may end with the unit, or with its beginning."""
+        for space in re.finditer(r"\s+", words):
+            if self._unit.startswith(words[space.end() :]):
+                return words[: space.start()]
+        return words
 
 
 def _text(value: float) -> str:

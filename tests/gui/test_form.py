@@ -19,6 +19,7 @@ class AllKinds(TrainingParams):
     architecture: Literal["dense", "conv"] = param("conv", help="Kind of network.")
     levels: Literal[1, 2, 4, 8] = param(2, help="Number of levels.")
     beta: float = param(1.0, low=0, high=50, help="Weight.")
+    share: float = param(0.25, low=0, high=1, unit="of the side", help="Side of squares.")
     augment: bool = param(True, help="Flip images.")
     note: str = param("", help="Any text.")
     weights: str = param("", kind="file", help="A weight file.")
@@ -98,6 +99,11 @@ def test_a_unit_may_stand_behind_the_number_or_not(form: ParameterForm) -> None:
     for text in ("64 images", "64 image", "64"):
         type_into(form, "batch_size", text)
         assert form.values()["batch_size"] == 64
+    for text in ("0.5 of the side", "0.5 of th", "0.5  of the side", "0.5"):
+        type_into(form, "share", text)
+        assert form.values()["share"] == 0.5
+    type_into(form, "share", "0.5 of the moon")
+    assert "of the moon" in form.problems()["share"]
 
 
 def test_changed_fields_are_marked_and_go_back_to_their_default(form: ParameterForm) -> None:
@@ -132,6 +138,11 @@ def test_advanced_fields_are_folded_away_and_count_all_the_same(form: ParameterF
     assert not form.row("least_steps").isVisible()
     form.set_values({"least_steps": 10})
     assert form.values()["least_steps"] == 10
+
+
+def test_a_wrong_value_among_the_advanced_is_brought_to_light(form: ParameterForm) -> None:
+    type_into(form, "least_steps", "many")
+    assert form.row("least_steps").isVisible()
 
 
 def test_a_logarithmic_slider_gives_every_magnitude_the_same_room() -> None:
