@@ -15,6 +15,7 @@ from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import Run
 from desktop_app.core.sight import seen_by
 from desktop_app.sdk.capabilities import Scores
+from desktop_app.sdk.data import batch_size, batches
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.worker.describing import described
 from desktop_app.worker.loading import channels_of, trained_method
@@ -70,8 +71,6 @@ def _blocks(
     method = trained_method(run.path, device)
     cache, region = PixelCache(folder, run.spec().image_size, channels_of(run)), run.region()
     data = seen_by(run, cache.dataset(table))
-    parts = [
-        described(method, data.images(slice(start, min(start + _BATCH, len(data)))), region)
-        for start in range(0, len(data), _BATCH)
-    ]
+    size = batch_size(data.sample_shape, _BATCH)
+    parts = [described(method, images, region) for _rows, images in batches(data, size)]
     return {kind: np.concatenate([part[kind] for part in parts]) for kind in parts[0]}

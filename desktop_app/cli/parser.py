@@ -112,6 +112,19 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         help="value of a parameter of the method; may be given several times",
     )
     parser.add_argument("--image-size", type=_count, metavar="S", help="side in pixels")
+    parser.add_argument(
+        "--tile",
+        type=_count,
+        metavar="T",
+        help="cut images into tiles of this side and learn from these: for defects that are small "
+        "in large images; scores and heat maps are of whole images",
+    )
+    parser.add_argument(
+        "--overlap",
+        type=_count,
+        metavar="PIXELS",
+        help="pixels that neighbouring tiles share at least (an eighth of a tile)",
+    )
     parser.add_argument("--channels", choices=("auto", "grey", "rgb"), help="colours (auto)")
     parser.add_argument("--seed", type=_count, metavar="N", help="seed of all random numbers (0)")
     parser.add_argument("--split", help="train on the images of this split alone")

@@ -15,16 +15,17 @@ from desktop_app.core.plugins import find_method
 from desktop_app.core.regions import Region, joined, read_region
 from desktop_app.core.runs import JobSpec, JobState, Run
 from desktop_app.core.states import read_state
+from desktop_app.core.tiles import usual_overlap
 from desktop_app.sdk.errors import InvalidInput, InvalidParameter
 from desktop_app.sdk.method import Method
 from desktop_app.sdk.params import Params
 from desktop_app.worker.commands import Commands
 from desktop_app.worker.interrupts import stopped_by_interrupt
-from desktop_app.worker.loading import named_runs, new_method
+from desktop_app.worker.loading import named_runs, new_method, require_tiles
 from desktop_app.worker.training import train as train_run
 
 _CHANNELS = {"auto": 0, "grey": 1, "rgb": 3}
-_FIXED = frozenset({"seed", "channels", "hold_out"})
+_FIXED = frozenset({"seed", "channels", "hold_out", "tile", "overlap"})
 """Options that a resumed run keeps."""
 _FREE = frozenset({"device", "threads", "checkpoint_seconds", "folds"})
 """Options that may be given anew when a run is resumed."""
@@ -88,7 +89,8 @@ def new_spec(options: argparse.Namespace) -> JobSpec:
     """Return the spec of a new run: preset, then values that were set, then those of options.
 
     Without an image size it is that of the preset, that of a run which a parameter names, or the
-    one that suits the method.
+    one that suits the method; with tiles it must be named. Raises InvalidParameter, or
+    MissingCapability where the method cannot be shown tiles.
     """
     kind, _ = find_method(options.method)
     folder = ImageFolder(options.folder)
@@ -104,17 +106,34 @@ def new_spec(options: argparse.Namespace) -> JobSpec:
         or kind.card.image_size
     )
     title = f"{kind.card.title} · {chosen['name']}" if chosen else kind.card.title
-    return JobSpec(
+    tiles = _tiles(options)
+    spec = JobSpec(
         folder=str(folder.root),
         split=options.split,
         method=options.method,
         params=params.model_dump(),
-        image_size=_size(size),
+        image_size=_size(size, is_cut=bool(tiles)),
         apply_after=options.apply or bool(options.folds),
         leave_out=_left_out(options.leave_out, folder) if options.leave_out else [],
         title=title,
-        **_given(options, _FIXED | _FREE),
+        **_given(options, _FIXED | _FREE) | tiles,
     )
+    require_tiles(spec)
+    return spec
+
+
+def _tiles(options: argparse.Namespace) -> dict[str, int]:
+    """Return how images are cut into tiles, nothing where they are looked at whole."""
+    tile, overlap = options.tile, options.overlap
+    if not tile:
+        if overlap:
+            raise InvalidParameter(f"--overlap {overlap} needs --tile: name the side of a tile.")
+        return {}
+    if not options.image_size:
+        raise InvalidParameter(
+            "--tile needs --image-size: the size at which images are read before they are cut."
+        )
+    return {"tile": tile, "overlap": usual_overlap(tile) if overlap is None else overlap}
 
 
 def _size_of_named_run(kind: type[Method[Any]], params: Params) -> int | None:
@@ -192,7 +211,8 @@ def _given(options: argparse.Namespace, names: Collection[str]) -> dict[str, Any
     return given
 
 
-def _size(side: int) -> int:
-    if not 8 <= side <= 2048:
-        raise InvalidParameter(f"--image-size must be 8 to 2048 pixels, got {side}.")
+def _size(side: int, *, is_cut: bool) -> int:
+    most = 4096 if is_cut else 2048
+    if not 8 <= side <= most:
+        raise InvalidParameter(f"--image-size must be 8 to {most} pixels, got {side}.")
     return side

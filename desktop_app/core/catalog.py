@@ -53,6 +53,7 @@ class MethodInfo:
     image_size: int = 64
     rank: int = 50
     capabilities: tuple[str, ...] = ()
+    uses_labels: bool = False
     parameters: list[dict[str, Any]] = field(default_factory=list)
     presets: list[dict[str, Any]] = field(default_factory=list)
     """Name, values, summary and image_size of each."""
@@ -187,6 +188,7 @@ def _info(
         image_size=card.image_size,
         rank=card.rank,
         capabilities=capabilities_of(kind),
+        uses_labels=kind.uses_labels,
         parameters=parameter_schema(kind.params_type),
         presets=described_presets(kind),
         experiments=described_experiments(kind),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from desktop_app.core.crops import crops_of, square
 from desktop_app.core.decoding import decode_mask
 from desktop_app.sdk.data import Dataset, DatasetView, Images, Pixels, Rows, as_images, even_rows
 from desktop_app.sdk.errors import InvalidInput, UnreadableImage
@@ -139,6 +140,14 @@ class InsideRegion(DatasetView):
     def images(self, rows: Rows) -> Images:
         """Return the images of these rows as float32 (n, C, H, W) in [0, 1]."""
         return as_images(self.pixels(rows))
+
+    def crops(self, rows: NDArray[np.int64], corners: NDArray[np.int64], side: int) -> Pixels:
+        """Return squares (n, C, t, t) of rows (n,) at tops and lefts (n, 2)."""
+        found = crops_of(self.data, rows, corners, side)
+        for tile, corner in zip(found, corners, strict=True):
+            inside = square(self.inside, corner, side)
+            tile[:] = np.where(inside, tile, self.colour[:, None, None])
+        return found
 
 
 def mean_colour(data: Dataset, inside: Mask) -> Pixels:

@@ -221,6 +221,7 @@ def training_command(spec: JobSpec, out: Path) -> str:
     for name, value in spec.params.items():
         parts += ["--set", f"{name}={value}"]
     parts += ["--image-size", str(spec.image_size), "--seed", str(spec.seed)]
+    parts += ["--tile", str(spec.tile), "--overlap", str(spec.overlap)] if spec.tile else []
     parts += ["--split", spec.split] if spec.split else []
     parts += ["--channels", _CHANNELS[spec.channels]] if spec.channels else []
     parts += ["--hold-out", str(spec.hold_out)] if spec.hold_out else []
@@ -231,6 +232,8 @@ def training_command(spec: JobSpec, out: Path) -> str:
 
 def _settings(spec: JobSpec, run: Run) -> dict[str, Any]:
     chosen = {"image size": f"{spec.image_size} px", "seed": spec.seed, "device": spec.device}
+    if spec.tile:
+        chosen["tiles"] = f"{spec.tile} px, overlap {spec.overlap} px"
     if spec.region:
         chosen["region of interest"] = _region_words(run)
     return {**chosen, **spec.params}

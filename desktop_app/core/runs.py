@@ -93,7 +93,11 @@ class JobSpec(BaseModel):
     """Afterwards train this many more times, each without one part, and score that part."""
     method: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
-    image_size: int = Field(64, ge=8, le=2048)
+    image_size: int = Field(64, ge=8, le=4096)
+    tile: int = Field(0, ge=0, le=4096)
+    """Side in pixels of the tiles that images are cut into; 0: they are looked at whole."""
+    overlap: int = Field(0, ge=0, le=4096)
+    """Pixels that neighbouring tiles share at least."""
     channels: Literal[0, 1, 3] = 0
     """0: grey when all images are grey, else colour."""
     seed: int = 0

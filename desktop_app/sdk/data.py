@@ -167,6 +167,15 @@ def even_rows(count: int, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.int64))
 
 
+_MOST_VALUES = 25_000_000
+"""Values of images that are held at a time: 100 MB of float32."""
+
+
+def batch_size(sample_shape: tuple[int, ...], most: int) -> int:
+    """Return how many images of a shape (C, H, W) are held at a time: fewer of large ones."""
+    return max(1, min(most, _MOST_VALUES // int(np.prod(sample_shape))))
+
+
 def batches(data: Dataset, size: int, first: int = 0) -> Iterator[tuple[NDArray[np.int64], Images]]:
     """Yield rows (n,) and images (n, C, H, W) in order from row `first`, `size` at a time."""
     for start in range(first, len(data), size):

@@ -115,7 +115,8 @@ class Method(ABC, Generic[P]):
 
         The host sets it before `fit` and before `restore`, hands over images whose other pixels
         hold one colour, and takes no notice of maps there. A method that draws its score from a
-        map leaves out what lies outside.
+        map leaves out what lies outside. A method that is shown tiles learns without it, and it is
+        set for each tile that is asked about.
         """
 
     @abstractmethod

@@ -28,6 +28,7 @@ from desktop_app.core.pixels import PixelCache
 from desktop_app.core.regions import Region
 from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
 from desktop_app.core.sight import counted, seen_by
+from desktop_app.core.tiles import grid_of
 from desktop_app.sdk.capabilities import (
     Clusters,
     Embeds,
@@ -37,7 +38,7 @@ from desktop_app.sdk.capabilities import (
     Represents,
     Scores,
 )
-from desktop_app.sdk.data import Dataset, Images
+from desktop_app.sdk.data import Dataset, Images, batch_size
 from desktop_app.sdk.errors import MissingCapability
 from desktop_app.sdk.method import Method
 from desktop_app.worker.commands import Commands, Stopped
@@ -184,7 +185,14 @@ def apply_method(
     outputs = _made_by(method, wanted)
     if foretell:
         cache = PixelCache(folder, spec.image_size, channels)
-        expected = forecast(cache, folder, table, lambda images: _computed(method, images, outputs))
+        grid = grid_of(spec, run.region())
+        expected = forecast(
+            cache,
+            folder,
+            table,
+            lambda images: _computed(method, images, outputs),
+            tiles=1 if grid is None else len(grid),
+        )
         if expected is not None:
             narrator.tell("note", level="info", text=expected.sentence())
     table, data = decoded(folder, table, spec.image_size, channels, narrator, commands)
@@ -238,9 +246,10 @@ def _write_arrays(
         (result.path / f"{output.name}.npy").unlink(missing_ok=True)
     with ExitStack() as opened:
         files: dict[str, ArrayWriter] = {}
-        for start in range(0, len(data), _BATCH):
+        size = batch_size(data.sample_shape, _BATCH)
+        for start in range(0, len(data), size):
             commands.require_no_stop()
-            rows = slice(start, min(start + _BATCH, len(data)))
+            rows = slice(start, min(start + size, len(data)))
             found = _computed(method, data.images(rows), outputs)
             if "maps" in found:
                 found["maps"] = counted(region, found["maps"])

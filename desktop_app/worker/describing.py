@@ -11,6 +11,8 @@ from desktop_app.core.sight import counted
 from desktop_app.sdk.capabilities import Encodes, Localizes
 from desktop_app.sdk.data import Images
 from desktop_app.sdk.method import Method
+from desktop_app.toolbox.represented import shrunk
+from desktop_app.worker.tiling import InTiles
 
 
 def described(
@@ -29,7 +31,16 @@ def described(
         maps = np.where(np.isfinite(maps), maps, lowest)
     blocks = {"region": region_features(images, maps)}
     if isinstance(method, Encodes):
-        seen = images if maps is None else cut_out(images, squares_around(maps))
-        latents = np.asarray(method.encode(seen), np.float32)
+        latents = np.asarray(_latents(method, images, maps), np.float32)
         blocks["latents"] = latents.reshape(len(latents), -1)
     return blocks
+
+
+def _latents(method: Any, images: Images, maps: NDArray[np.float32] | None) -> NDArray[Any]:
+    """Return latents (N, ...) of the squares around anomalies; of whole images without maps."""
+    if maps is None:
+        return np.asarray(method.encode(images))
+    squares = cut_out(images, squares_around(maps))
+    if isinstance(method, InTiles):  # a square becomes one tile
+        method, squares = method.method, shrunk(squares, method.grid.tile)
+    return np.asarray(method.encode(squares))

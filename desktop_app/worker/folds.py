@@ -20,7 +20,7 @@ from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import Result, Run
 from desktop_app.core.sight import seen_by
 from desktop_app.sdk.capabilities import Scores
-from desktop_app.sdk.data import Dataset, LabelledDataset, batches
+from desktop_app.sdk.data import Dataset, LabelledDataset, batch_size, batches
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Metrics
 from desktop_app.sdk.method import Method
@@ -102,7 +102,8 @@ def _scored_fold(
 
 def _scores(method: Method[Any], data: Dataset) -> Floats:
     scorer: Any = method
-    parts = [scorer.score(images) for _, images in batches(data, _BATCH)]
+    size = batch_size(data.sample_shape, _BATCH)
+    parts = [scorer.score(images) for _, images in batches(data, size)]
     return np.concatenate(parts).astype(np.float64)
 
 

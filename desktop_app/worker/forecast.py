@@ -14,10 +14,11 @@ import psutil
 
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.pixels import PixelCache
-from desktop_app.sdk.data import Images, even_rows
+from desktop_app.sdk.data import Dataset, Images, batch_size, even_rows
 
 _TRIED = 64
-"""Images that are tried, half of them to warm up; folders of less than ten times as many pass."""
+"""Images that are tried, half of them to warm up; folders of less than ten times as many pass.
+Where images are cut into tiles, tiles count: at least two images are tried."""
 _PLAIN_SECONDS = 120
 
 
@@ -40,15 +41,20 @@ class Forecast:
 
 
 def forecast(
-    cache: PixelCache, folder: ImageFolder, table: ImageTable, look: Callable[[Images], object]
+    cache: PixelCache,
+    folder: ImageFolder,
+    table: ImageTable,
+    look: Callable[[Images], object],
+    tiles: int = 1,
 ) -> Forecast | None:
     """Return what `look` at all images (N, C, S, S) of a table will cost, with their decoding.
 
-    None for small folders, and where too few of the images that are tried can be read.
+    `tiles` is how many there are of each image. None for small folders, and where too few of the
+    images that are tried can be read.
     """
-    if len(table) < 10 * _TRIED:
+    if len(table) * tiles < 10 * _TRIED or len(table) < 2:
         return None
-    tried = table.where(even_rows(len(table), _TRIED))
+    tried = table.where(even_rows(len(table), max(2, _TRIED // tiles)))
     began = time.perf_counter()
     progress = list(cache.fill(tried))
     absent = progress[0][1]
@@ -61,11 +67,18 @@ def forecast(
     if half == 0:
         return None
     data = cache.dataset(tried)
-    look(data.images(slice(0, half)))
+    _look_at(data, slice(0, half), look)
     began = time.perf_counter()
-    look(data.images(slice(half, 2 * half)))
+    _look_at(data, slice(half, 2 * half), look)
     looking = (time.perf_counter() - began) / half * len(table)
     return Forecast(len(table), decoding + looking, _peak_bytes())
+
+
+def _look_at(data: Dataset, rows: slice, look: Callable[[Images], object]) -> None:
+    """Look at some images as at all of them: as many at a time as are held at a time."""
+    size = batch_size(data.sample_shape, rows.stop - rows.start)
+    for start in range(rows.start, rows.stop, size):
+        look(data.images(slice(start, min(start + size, rows.stop))))
 
 
 def _peak_bytes() -> int:

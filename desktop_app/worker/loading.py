@@ -14,11 +14,13 @@ from desktop_app.core.plugins import find_method
 from desktop_app.core.regions import Region
 from desktop_app.core.runs import JobSpec, Run
 from desktop_app.core.states import write_state
+from desktop_app.core.tiles import grid_of
 from desktop_app.sdk.capabilities import Scores
 from desktop_app.sdk.errors import MissingCapability, UnreadableRun
 from desktop_app.sdk.method import Method
 from desktop_app.sdk.params import Params, parameter_schema
 from desktop_app.worker.devices import chosen_device
+from desktop_app.worker.tiling import attach, in_tiles, kind_in_tiles
 
 
 def new_method(
@@ -27,17 +29,27 @@ def new_method(
     """Return an untrained method with the parameters of a spec, for a region of interest.
 
     Trained runs that a parameter names are attached: the copy of each in the folder `attached`
-    where there is one. Raises UnknownMethod, InvalidParameter, or UnreadableRun when a named run
-    cannot be used.
+    where there is one. Raises UnknownMethod, InvalidParameter, MissingCapability where the method
+    cannot be shown tiles, or UnreadableRun when a named run cannot be used.
     """
     kind, _ = find_method(spec.method)
     params = kind.params_type.parse(spec.params)
-    method = kind(params, seed=spec.seed, device=device)
-    method.region = region.at(spec.image_size, spec.image_size) if region is not None else None
+    method: Method[Any] = kind(params, seed=spec.seed, device=device)
+    grid = grid_of(spec, region)
+    if grid is not None:
+        method = in_tiles(method, grid)
+    elif region is not None:
+        method.region = region.at(spec.image_size, spec.image_size)
     for name, named in named_runs(kind, params).items():
         copy = attached / name if attached is not None else named
-        method.attach_run(name, trained_method(copy if copy.is_dir() else named, device))
+        attach(method, name, trained_method(copy if copy.is_dir() else named, device))
     return method
+
+
+def require_tiles(spec: JobSpec, region: Region | None = None) -> None:
+    """Raise InvalidParameter or MissingCapability where images cannot be cut as a spec asks."""
+    if grid_of(spec, region) is not None:
+        kind_in_tiles(find_method(spec.method)[0])
 
 
 def keep_attached(run: Run) -> None:
@@ -105,7 +117,8 @@ def require_capability(run: Run, capability: type[Any], wish: str) -> None:
     """Raise MissingCapability unless the method of a run, or an ensemble, has a capability."""
     if not is_ensemble(run):
         kind, _ = find_method(run.spec().method)
-        if not issubclass(kind, capability):
+        offered = kind_in_tiles(kind) if run.spec().tile else kind
+        if not issubclass(offered, capability):
             raise MissingCapability(f"'{kind.card.title}' cannot {wish}: choose another method.")
     elif capability is not Scores:
         raise MissingCapability(f"An ensemble has scores alone, it cannot {wish}: choose a run.")

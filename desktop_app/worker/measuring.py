@@ -157,5 +157,6 @@ def untrained_key(spec: JobSpec) -> Mapping[str, Any]:
         "seed": spec.seed,
         "folder": spec.folder,
         "split": spec.split,
+        **({"tile": spec.tile, "overlap": spec.overlap} if spec.tile else {}),
         "loupe": spec.loupe,
     }

@@ -12,7 +12,7 @@ from desktop_app.core.probe import LEAST_PER_CLASS, MOST_IMAGES, halves
 from desktop_app.core.runs import Run
 from desktop_app.core.sight import seen_by
 from desktop_app.sdk.capabilities import Encodes
-from desktop_app.sdk.data import Dataset, batches
+from desktop_app.sdk.data import Dataset, batch_size, batches
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.worker.commands import Commands
 from desktop_app.worker.loading import channels_of, require, trained_method
@@ -81,4 +81,5 @@ def probed_run(
 
 
 def _encoded(method: Encodes, data: Dataset) -> NDArray[np.float32]:
-    return np.concatenate([method.encode(images) for _rows, images in batches(data, _BATCH)])
+    size = batch_size(data.sample_shape, _BATCH)
+    return np.concatenate([method.encode(images) for _rows, images in batches(data, size)])

@@ -21,6 +21,7 @@ from desktop_app.core.images import ImageFolder, decode
 from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import Run
 from desktop_app.core.sight import counted, seen_by
+from desktop_app.core.tiles import grid_of
 from desktop_app.sdk.capabilities import (
     Decodes,
     Embeds,
@@ -33,10 +34,11 @@ from desktop_app.sdk.capabilities import (
 )
 from desktop_app.sdk.data import ArrayDataset, Images
 from desktop_app.sdk.errors import InvalidInput, LoupeError, UnreadableImage, WorkerLost
-from desktop_app.sdk.explanation import Explanation
+from desktop_app.sdk.explanation import Box, Explanation
 from desktop_app.worker.describing import described
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.loading import channels_of, require, trained_method
+from desktop_app.worker.tiling import rebuilt, source_in_image
 
 _WINDOW_SECONDS = 300.0
 """How long to wait for the window that started this worker; it may have crashed meanwhile."""
@@ -160,11 +162,9 @@ class _Desk:
         return {}, {"images": self._method.decode(arrays["latents"])}  # type: ignore[attr-defined]
 
     def _reconstruct(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
-        require(self._method, Encodes, "encode images")
-        require(self._method, Decodes, "rebuild images")
         images = self._images(header["ids"])
-        rebuilt = self._method.decode(self._method.encode(images))  # type: ignore[attr-defined]
-        return {"ids": header["ids"]}, {"images": images, "reconstructions": rebuilt}
+        answer = {"images": images, "reconstructions": rebuilt(self._method, images)}
+        return {"ids": header["ids"]}, answer
 
     def _localize(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         require(self._method, Localizes, "mark what is unusual")
@@ -220,29 +220,40 @@ class _Desk:
             return self._nearest_trained(image_id)
         images = self._images([image_id])
         found = self._method.explain(images)[0]
-        sides = (*images.shape[-2:], *images.shape[-2:])
         answer = {
             "id": image_id,
             "distance": found.distance,
-            "box": [end / side for end, side in zip(found.box, sides, strict=True)],
-            "source_box": [end / side for end, side in zip(found.source_box, sides, strict=True)],
-            **self._source(found),
+            "box": _shares(found.box, images.shape[-1]),
+            **self._source(found, images.shape[-1]),
         }
         return answer, {"picture": found.picture}
 
-    def _source(self, found: Explanation) -> dict[str, Any]:
-        """Return where the image of an explanation lies, as far as its run can still be read."""
+    def _source(self, found: Explanation, side: int) -> dict[str, Any]:
+        """Return where the image of an explanation lies, as far as its run can still be read.
+
+        Rows of former runs that were shown tiles are those of tiles.
+        """
         run = self._run
+        row, box = found.row, found.source_box
         try:
             for _ in range(found.generation):
                 run = Run.open(Path(run.spec().params["start"]))
             data = run.data()
+            grid = grid_of(run.spec(), run.region()) if found.generation else None
+            if grid is not None:
+                (row, box), side = source_in_image(found, grid), grid.side
         except (LoupeError, KeyError):
             data = None
-        if data is None or not 0 <= found.row < len(data["paths"]):
-            return {"folder": found.folder, "path": "", "source": -1}
-        path = data["paths"][found.row]
-        return {"folder": run.spec().folder, "path": path, "source": self._id_of(path, run)}
+        place = {"source_box": _shares(box, side)}
+        if data is None or not 0 <= row < len(data["paths"]):
+            return {"folder": found.folder, "path": "", "source": -1, **place}
+        path = data["paths"][row]
+        return {
+            "folder": run.spec().folder,
+            "path": path,
+            "source": self._id_of(path, run),
+            **place,
+        }
 
     def _id_of(self, path: str, run: Run) -> int:
         """Return the id of an image that a run learned from, -1 where it is not in this folder."""
@@ -293,3 +304,8 @@ class _Desk:
         if len(places) == 0:
             raise InvalidInput("This image has not been looked at with this run yet: score it.")
         return latents, ids, places
+
+
+def _shares(box: Box, side: int) -> list[float]:
+    """Return top, left, bottom and right as shares of an image's side."""
+    return [end / side for end in box]

@@ -14,17 +14,32 @@ from numpy.typing import NDArray
 from desktop_app.core.files import replaced
 from desktop_app.core.health import Health
 from desktop_app.core.runs import Run
-from desktop_app.sdk.capabilities import Decodes, Embeds, Encodes, Generates, Localizes, Scores
-from desktop_app.sdk.data import Array, Dataset, as_pixels, even_rows
+from desktop_app.core.tiles import grid_of
+from desktop_app.sdk.capabilities import Embeds, Encodes, Generates, Localizes, Scores
+from desktop_app.sdk.data import (
+    Array,
+    Dataset,
+    SomeRows,
+    as_pixels,
+    batch_size,
+    batches,
+    even_rows,
+)
 from desktop_app.sdk.errors import LoupeError
 from desktop_app.sdk.events import Latents, Preview
 from desktop_app.sdk.method import Method
+from desktop_app.toolbox.represented import shrunk
 from desktop_app.worker.measuring import Probe, tell_health
 from desktop_app.worker.narrator import Narrator
+from desktop_app.worker.tiling import can_rebuild, rebuilt
 
 _PROBES = 8
 _MAP_POINTS = 1000
+_LEAST_POINTS = 40
+"""Images on the live map where each is many tiles, all of which must be encoded."""
 _SAMPLES = 16
+_PICTURE = 384
+"""Longest side in pixels of the pictures: they are kept for every moment."""
 
 
 class Snapshots:
@@ -43,7 +58,9 @@ class Snapshots:
         self._probe = probe
         self._seconds = seconds
         self._ids = ids
-        self._map_rows = even_rows(len(data), _MAP_POINTS)
+        grid = grid_of(run.spec(), run.region())
+        tiles = 1 if grid is None else len(grid)
+        self._map_rows = even_rows(len(data), max(_LEAST_POINTS, _MAP_POINTS // tiles))
         self._probes = data.images(even_rows(len(data), _PROBES))
         self._data = data
         self._next = 0.0
@@ -72,7 +89,7 @@ class Snapshots:
         """
         began = time.monotonic()
         for name, images, columns in _pictures(method, self._probes):
-            self.write_preview(Preview(name, images, columns), step, narrator)
+            self.write_preview(Preview(name, shrunk(images, _PICTURE), columns), step, narrator)
         found = None
         latents = self._latents(method)
         if latents is not None:
@@ -119,7 +136,9 @@ class Snapshots:
             if isinstance(method, Embeds):
                 return np.asarray(method.embed()[self._map_rows])
             if isinstance(method, Encodes):
-                return np.asarray(method.encode(self._data.images(self._map_rows)))
+                seen = SomeRows(self._data, self._map_rows)
+                size = batch_size(seen.sample_shape, len(seen))
+                return np.concatenate([method.encode(images) for _, images in batches(seen, size)])
         except LoupeError:
             return None
         return None
@@ -143,10 +162,9 @@ def _pictures(method: Method[Any], probes: Array) -> list[tuple[str, Array, int]
 
 
 def _reconstructions(method: Method[Any], probes: Array) -> tuple[str, Array, int] | None:
-    if not (isinstance(method, Encodes) and isinstance(method, Decodes)):
+    if not can_rebuild(method):
         return None
-    rebuilt = method.decode(method.encode(probes))
-    return "reconstructions", np.concatenate([probes, rebuilt]), len(probes)
+    return "reconstructions", np.concatenate([probes, rebuilt(method, probes)]), len(probes)
 
 
 def _samples(method: Method[Any], probes: Array) -> tuple[str, Array, int] | None:  # noqa: ARG001
@@ -159,7 +177,7 @@ def _heat_maps(method: Method[Any], probes: Array) -> tuple[str, Array, int] | N
     if not (isinstance(method, Localizes) and isinstance(method, Scores)):
         return None
     maps = method.localize(probes)
-    low, high = float(maps.min()), float(maps.max())
-    grey = (maps - low) / max(high - low, 1e-12)
+    low, high = float(np.nanmin(maps)), float(np.nanmax(maps))
+    grey = np.nan_to_num((maps - low) / max(high - low, 1e-12))
     pictures = np.repeat(grey[:, None], probes.shape[1], axis=1).astype(np.float32)
     return "heat maps", np.concatenate([probes, pictures]), len(probes)

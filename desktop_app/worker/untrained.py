@@ -25,12 +25,15 @@ from desktop_app.sdk.capabilities import Embeds, Encodes
 from desktop_app.sdk.data import Array, Dataset, Images
 from desktop_app.toolbox.torch_method import TorchMethod
 from desktop_app.worker.loading import new_method
+from desktop_app.worker.tiling import InTiles
 
 _STATISTICS_IMAGES = 256
 
 
 def has_untrained(method: Any) -> bool:
-    """Tell whether a method is a network whose random weights encode images."""
+    """Tell whether a method is a network whose random weights encode images, or tiles of them."""
+    if isinstance(method, InTiles):
+        return has_untrained(method.method)
     return (
         isinstance(method, TorchMethod)
         and isinstance(method, Encodes)
@@ -49,7 +52,7 @@ def untrained_latents(
     events: Any = method.fit(data)
     with closing(events):
         next(events, None)
-    with _measured(method):
+    with _measured(method.method if isinstance(method, InTiles) else method):
         method.encode(images[:_STATISTICS_IMAGES])
     return np.asarray(method.encode(images))
 

@@ -465,3 +465,60 @@ def test_train_counts_what_a_mask_says_and_keeps_it_when_resumed(
     other = loupe("train", image_folder, *masks[:2], "--out", out, "--resume")
     assert other.code == 1
     assert "another region of interest" in other.err
+
+
+def test_train_cuts_images_into_tiles_and_everything_follows(
+    loupe: Loupe, mvtec_folder: Path, out: Path, tmp_path: Path
+) -> None:
+    words = ("--method", "pca", "--image-size", 32, "--tile", 16, "--device", "cpu", "--threads", 1)
+
+    assert loupe("train", mvtec_folder, *words, "--out", out).code == 0
+
+    spec = Run.open(out).spec()
+    assert (spec.image_size, spec.tile, spec.overlap) == (32, 16, 2)
+    scores, maps = tmp_path / "scores.csv", tmp_path / "maps"
+    scored = loupe("score", out, mvtec_folder, "--maps", maps, "--out", scores)
+    assert scored.code == 0, scored.err
+    assert len(scores.read_text().splitlines()) == 23
+    assert {np.load(path).shape for path in maps.rglob("*.npy")} == {(32, 32)}
+    measured = json.loads(loupe("evaluate", out, mvtec_folder, "--json").out)
+    assert measured["pixel_auroc"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--tile", "8", "--overlap", "8"], "must be 0 to 7, got 8"),
+        (["--tile", "32", "--overlap", "0"], "got 32: choose smaller tiles"),
+        (["--overlap", "4"], "--overlap 4 needs --tile"),
+        (["--tile", "8", "--image-size", "0"], "--tile needs --image-size"),
+    ],
+)
+def test_tiles_that_cannot_be_cut_leave_no_run_folder(
+    loupe: Loupe, image_folder: Path, out: Path, words: list[str], sentence: str
+) -> None:
+    outcome = loupe("train", image_folder, *SMALL, *words, "--out", out)
+
+    assert sentence in outcome.told()
+    assert not out.exists()
+
+
+def test_a_method_of_whole_images_refuses_tiles_before_it_starts(
+    loupe: Loupe, image_folder: Path, out: Path
+) -> None:
+    words = ("--method", "tsne", "--image-size", 16, "--tile", 8)
+
+    outcome = loupe("train", image_folder, *words, "--out", out)
+
+    assert (
+        "looks at whole images alone, not at tiles. It gives each image a place" in outcome.told()
+    )
+    assert not out.exists()
+
+
+def test_a_resumed_run_keeps_its_tiles(loupe: Loupe, image_folder: Path, out: Path) -> None:
+    loupe("train", image_folder, *SMALL, "--tile", 8, "--out", out)
+
+    outcome = loupe("train", image_folder, *SMALL, "--tile", 12, "--out", out, "--resume")
+
+    assert "has the tile 8, not 12" in outcome.told()

@@ -256,7 +256,7 @@ class Viewer(QWidget):
     def _show_result(self) -> None:
         """Offer the views that the open run has something for."""
         has_maps = self._maps.are_there
-        rebuilds = can(self._session, "encodes", "decodes")
+        rebuilds = can(self._session, "rebuilds")
         reasons = {
             "heat": "" if has_maps else tr("The open run has no heat maps for this folder."),
             "mask": "" if any(self._session.table.masks) else tr("This folder has no masks."),

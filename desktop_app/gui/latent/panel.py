@@ -30,7 +30,7 @@ from desktop_app.gui.latent.sidebar import MapSidebar
 from desktop_app.gui.latent.timeline import Timeline
 from desktop_app.gui.latent.toolbar import MOST_COMPARED, MapToolbar
 from desktop_app.gui.library.thumbnails import ThumbnailLoader
-from desktop_app.gui.methods import can, method_title
+from desktop_app.gui.methods import can, method_title, no_images_of_latents
 from desktop_app.gui.session import Session
 from desktop_app.gui.tags import shared_tags
 from desktop_app.gui.theme import SPACE, Theme, current_theme, follow_theme, set_role, set_surface
@@ -285,7 +285,7 @@ class LatentPanel(QWidget):
     def _why_not_decode(self) -> str:
         result = self._session.result
         if not can(self._session, "decodes"):
-            return tr("The method of the open run cannot make images of latents.")
+            return no_images_of_latents(self._session)
         if result is None or result.latents is None:
             return tr("Once the images are encoded, places on the map can be decoded.")
         if self.state.moment is not None:

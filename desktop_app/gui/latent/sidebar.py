@@ -9,7 +9,7 @@ from desktop_app.gui.latent.legend import MapLegend
 from desktop_app.gui.latent.mapstate import MapState
 from desktop_app.gui.latent.walk import Walk
 from desktop_app.gui.library.thumbnails import ThumbnailLoader
-from desktop_app.gui.methods import can
+from desktop_app.gui.methods import can, no_images_of_latents
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_role, set_surface
 from desktop_app.gui.widgets import CollapsibleSection
@@ -73,7 +73,7 @@ class MapSidebar(QScrollArea):
         self.walk.setVisible(walks)
         self._reason.setVisible(not walks)
         if not decodes and session.run is not None:
-            self._reason.setText(tr("The method of the open run cannot make images of latents."))
+            self._reason.setText(no_images_of_latents(session))
         else:
             self._reason.setText(
                 tr("Once the images are encoded, places on the map can be decoded.")

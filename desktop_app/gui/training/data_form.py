@@ -1,25 +1,37 @@
 """Which images a method is trained on and how they are handed to it, as a schema for a form."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 
 from desktop_app.core.table import ImageTable
+from desktop_app.core.tiles import why_whole
 from desktop_app.gui.i18n import tr
 
 IMAGE_SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 """Sides in pixels that are offered."""
+LARGE_SIZES = (768, 1024, 1536, 2048)
+"""Sides that are offered where images can be cut into tiles."""
+TILES = (32, 64, 128, 224, 256, 384, 512)
+"""Sides of tiles that are offered."""
 
 
 def data_schema(
-    table: ImageTable, suggested_size: int, also: Iterable[int] = ()
+    table: ImageTable,
+    suggested_size: int,
+    also: Iterable[int] = (),
+    tiles: Iterable[int] = (),
+    whole: str = "",
 ) -> list[dict[str, Any]]:
     """Return the fields of a job that are not parameters of its method.
 
-    `also` are image sizes that are offered besides the usual ones.
+    `also` are image sizes that are offered besides the usual ones, `tiles` are such sides of tiles;
+    `whole` says why the method looks at whole images alone, "" where it does not.
     """
-    sizes = sorted({*IMAGE_SIZES, suggested_size, *also})
+    large = () if whole else LARGE_SIZES
+    sizes = sorted({*IMAGE_SIZES, *large, suggested_size, *also})
+    sides = [0] if whole else sorted({0, *TILES, *tiles})
     splits = [split for split in ("train", "validation", "test") if split in set(table.splits)]
     split_texts = {"train": tr("train"), "validation": tr("validation"), "test": tr("test")}
     choice_of_split = {
@@ -42,6 +54,23 @@ def data_schema(
             "choice_texts": {size: tr("{n} × {n} pixels", n=size) for size in sizes},
             "help": tr("Larger images show finer defects and take longer."),
         },
+        {
+            "name": "tile",
+            "label": tr("Tile"),
+            "kind": "choice",
+            "default": 0,
+            "choices": sides,
+            "choice_texts": {
+                side: tr("{n} × {n} pixels", n=side) if side else tr("whole image")
+                for side in sides
+            },
+            "help": whole
+            or tr(
+                "Cuts large images into tiles and learns from these, so that small defects stay "
+                "large enough to be seen. Scores and heat maps are of whole images."
+            ),
+        },
+        *([] if whole else [_overlap()]),
         {
             "name": "channels",
             "label": tr("Colour"),
@@ -105,6 +134,33 @@ def data_schema(
     ]
 
 
+def _overlap() -> dict[str, Any]:
+    return {
+        "name": "overlap",
+        "label": tr("Overlap"),
+        "kind": "int",
+        "default": 32,
+        "low": 0,
+        "high": None,
+        "unit": "px",
+        "help": tr("Pixels that neighbouring tiles share at least: heat maps are blended there."),
+    }
+
+
+def why_whole_words(capabilities: Collection[str], *, uses_labels: bool) -> str:
+    """Return why a method looks at whole images alone, in the language of the window, or ""."""
+    reasons = {
+        "labels": tr("This method learns from labels, which speak of whole images."),
+        "places": tr("This method gives each image a place on a map, and tiles have none."),
+        "groups": tr("This method groups whole images."),
+        "scores": tr(
+            "This method does not say how unusual an image is, which is what tiles are for."
+        ),
+    }
+    reason = why_whole(capabilities, uses_labels=uses_labels)
+    return reasons[reason] if reason else ""
+
+
 def suggested_size(wanted: int, table: ImageTable) -> int:
     """Return the method's favourite side, or less where most images are smaller."""
     sides = np.minimum(table.widths, table.heights)
@@ -117,13 +173,19 @@ def suggested_size(wanted: int, table: ImageTable) -> int:
 
 
 def run_title(
-    method: str, changed: Iterable[tuple[str, Any]], size: int | None, preset: str = ""
+    method: str,
+    changed: Iterable[tuple[str, Any]],
+    size: int | None,
+    preset: str = "",
+    tile: int = 0,
 ) -> str:
     """Return a title that tells runs apart: method, preset, what else was changed, image size."""
     parts = [method, preset] if preset else [method]
     parts += [f"{name.replace('_', ' ')} {_plain(value)}" for name, value in changed][:2]
     if size is not None:
         parts.append(tr("{n} px", n=size))
+    if tile:
+        parts.append(tr("tiles of {n} px", n=tile))
     return " · ".join(parts)
 
 

@@ -21,6 +21,7 @@ def details(run: Run, spec: JobSpec) -> Table:
         (tr("Images"), splits.get(spec.split or "", spec.split) or tr("As the folder says")),
         *([(tr("Left out"), tr("{n} images", n=f"{left:,}"))] if left else []),
         (tr("Image size"), tr("{n} × {n} pixels", n=spec.image_size)),
+        *([(tr("Tiles"), _tiles(spec))] if spec.tile else []),
         (tr("Colour"), colours[spec.channels]),
         (tr("Device"), devices.get(spec.device, spec.device)),
         (tr("Seed"), str(spec.seed)),
@@ -30,6 +31,10 @@ def details(run: Run, spec: JobSpec) -> Table:
         (tr("Run folder"), str(run.path)),
     ]
     return Table(tr("What was asked for"), (tr("Setting"), tr("Value")), rows)
+
+
+def _tiles(spec: JobSpec) -> str:
+    return tr("{n} × {n} pixels, overlap {m}", n=spec.tile, m=spec.overlap)
 
 
 def probe_table(probe: Mapping[str, Mapping[str, float]]) -> Table:

@@ -26,6 +26,7 @@ from desktop_app.core.catalog import MethodInfo
 from desktop_app.core.ensembles import ENSEMBLE
 from desktop_app.core.experiments import experiment_specs
 from desktop_app.core.runs import JobSpec, Run
+from desktop_app.core.tiles import MOST_TILES, TileGrid, usual_overlap
 from desktop_app.gui.form import ParameterForm
 from desktop_app.gui.i18n import language, tr
 from desktop_app.gui.icons import set_icon
@@ -33,7 +34,12 @@ from desktop_app.gui.jobs import Job
 from desktop_app.gui.regions.dialog import RegionDialog, region_words
 from desktop_app.gui.session import Session
 from desktop_app.gui.theme import SPACE, set_kind, set_role, set_surface, set_tone
-from desktop_app.gui.training.data_form import data_schema, run_title, suggested_size
+from desktop_app.gui.training.data_form import (
+    data_schema,
+    run_title,
+    suggested_size,
+    why_whole_words,
+)
 from desktop_app.gui.training.experimentdialog import (
     ExperimentDialog,
     experiment_summary,
@@ -60,8 +66,10 @@ class TrainPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._info: MethodInfo | None = None
-        self._data_state: tuple[tuple[str, ...], int, tuple[int, ...]] | None = None
+        self._data_state: tuple[Any, ...] | None = None
         self._other_sizes: set[int] = set()
+        self._other_tiles: set[int] = set()
+        self._tile = 0
         self._named_runs: dict[str, str] = {}
         self._empty = EmptyState(
             "sparkle",
@@ -85,6 +93,7 @@ class TrainPanel(QWidget):
         session.catalog_changed.connect(self._take_catalog)
         session.runs_changed.connect(self.form.refresh_runs)
         session.jobs.jobs_changed.connect(self._soon.start)
+        self.data.changed.connect(self._fit_overlap)
         self.data.changed.connect(self._soon.start)
         self.form.changed.connect(self._take_named_runs)
         self.form.changed.connect(self._soon.start)
@@ -113,6 +122,7 @@ class TrainPanel(QWidget):
         self.form.set_schema(info.parameters, texts)
         self.preset.set_presets(info.presets, texts)
         self._other_sizes = set(self.preset.sizes())
+        self._other_tiles, self._tile = set(), 0
         self._named_runs = {}
         self._offer_experiments()
         self._data_state = None
@@ -137,6 +147,7 @@ class TrainPanel(QWidget):
         self.form.set_values(spec.params)
         self._named_runs = self._runs_of_form()
         self._set_image_size(spec.image_size)
+        self._set_tiles(spec.tile, spec.overlap)
         self.data.set_values(
             {
                 "split": spec.split or "",
@@ -157,6 +168,8 @@ class TrainPanel(QWidget):
             return None
         data = self.data.values()
         data["apply_after"] = data["apply_after"] or bool(data["folds"])
+        if not data["tile"]:
+            data["overlap"] = 0
         return JobSpec(
             folder=str(folder.root),
             split=data.pop("split", "") or None,
@@ -180,6 +193,23 @@ class TrainPanel(QWidget):
         wrong = len(self.form.problems()) + len(self.data.problems())
         if wrong:
             return tr("Correct the marked fields first ({n}).", n=wrong)
+        return self._tile_problem()
+
+    def _tile_problem(self) -> str:
+        """Return why images cannot be cut as the form says; empty where they can."""
+        data = self.data.values()
+        side, tile, overlap = data["image_size"], data["tile"], data.get("overlap", 0)
+        if not tile:
+            return ""
+        if tile > side:
+            return tr("A tile must not be larger than the image size of {n} pixels.", n=side)
+        if overlap >= tile:
+            return tr("The overlap must be less than a tile of {n} pixels.", n=tile)
+        try:
+            TileGrid(side, tile, overlap)
+        except LoupeError:
+            words = tr("More than {n} tiles for each image: choose larger ones, or less overlap.")
+            return words.format(n=f"{MOST_TILES:,}")
         return ""
 
     def start(self) -> None:
@@ -417,18 +447,37 @@ class TrainPanel(QWidget):
             self._take_folder()
         self.data.set_values({"image_size": size})
 
+    def _set_tiles(self, tile: int, overlap: int) -> None:
+        """Choose tiles, whose side is offered from now on; 0 for whole images."""
+        if tile and self._data_state is not None and tile not in self._other_tiles:
+            self._other_tiles.add(tile)
+            self._take_folder()
+        self._tile = tile
+        if tile:
+            self.data.set_values({"tile": tile, "overlap": overlap})
+        else:
+            self.data.row("tile").set_value(0)
+
+    def _fit_overlap(self) -> None:
+        """Follow a tile that was chosen with the overlap that is usual for it."""
+        tile = self.data.values()["tile"]
+        if tile and tile != self._tile:
+            self.data.set_values({"overlap": usual_overlap(tile)})
+        self._tile = tile
+
     def _take_folder(self) -> None:
         """Offer the splits of the folder and the size that suits its images."""
         if self._info is None:
             return
-        table = self._session.table
-        suggested = suggested_size(self._info.image_size, table)
-        sizes = tuple(sorted(self._other_sizes))
-        state = (tuple(sorted(set(table.splits))), suggested, sizes)
+        table, info = self._session.table, self._info
+        suggested = suggested_size(info.image_size, table)
+        sizes, tiles = tuple(sorted(self._other_sizes)), tuple(sorted(self._other_tiles))
+        whole = why_whole_words(info.capabilities, uses_labels=info.uses_labels)
+        state = (tuple(sorted(set(table.splits))), suggested, sizes, tiles, whole)
         if state != self._data_state:
             kept = self.data.changed_values() if self._data_state is not None else {}
             self._data_state = state
-            self.data.set_schema(data_schema(table, suggested, sizes))
+            self.data.set_schema(data_schema(table, suggested, sizes, tiles, whole))
             self.data.set_values(kept)
         self._soon.start()
 
@@ -478,9 +527,23 @@ class TrainPanel(QWidget):
             words = tr("All {n} images train", n=count(total))
         else:
             words = tr("{n} of {total} images train", n=count(training), total=count(total))
+        grid = self._grid()
+        if grid is not None:
+            words = tr("{words}, {n} tiles of each", words=words, n=f"{len(grid):,}")
         if 0 < training < _FEW:
             return tr("{words}: few for anything reliable", words=words), True
         return words, False
+
+    def _grid(self) -> TileGrid | None:
+        """Return the tiles of each image, None for whole images and where they cannot be cut."""
+        if self._data_state is None or not self.data.is_valid() or self._tile_problem():
+            return None
+        data, region = self.data.values(), self._session.region
+        side, tile = data["image_size"], data["tile"]
+        if not tile:
+            return None
+        inside = None if region is None else region.at(side, side)
+        return TileGrid(side, tile, data["overlap"], inside)
 
     def _training_count(self) -> int:
         session = self._session
@@ -508,7 +571,8 @@ class TrainPanel(QWidget):
         size = self.data.changed_values().get("image_size")
         own = size is not None and size == self.preset.image_size()
         title = self._info.text("title", language())
-        return run_title(title, changed, None if own else size, self.preset.words)
+        tile = self.data.values().get("tile", 0)
+        return run_title(title, changed, None if own else size, self.preset.words, tile)
 
     def _trained_runs(self) -> list[tuple[str, str]]:
         return [(str(run.path), _title_of(run)) for run in self._session.runs if run.is_trained]
