@@ -35,6 +35,8 @@ class Curve:
     marks: Mapping[str, float] | None = None
     """Named horizontal lines, such as a trivial value."""
     kind: Literal["line", "bars"] = "line"
+    places: Mapping[str, float] | None = None
+    """Named vertical lines, such as a number that is suggested."""
 
 
 @dataclass(frozen=True)

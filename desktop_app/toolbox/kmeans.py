@@ -1,10 +1,13 @@
 """K-means: starts, passes and how well separated the clusters are, in blocks of points.
 
 Lloyd, Least squares quantization in PCM, 1982; Arthur & Vassilvitskii, k-means++, 2007, in the
-greedy variant with 2 + ln K candidates per centre; Rousseeuw, Silhouettes, 1987.
+greedy variant with 2 + ln K candidates per centre; Sculley, Web-scale k-means clustering, 2010;
+Rousseeuw, Silhouettes, 1987; Tibshirani, Walther & Hastie, Estimating the number of clusters in a
+data set via the gap statistic, 2001; Satopaa et al., Finding a "kneedle" in a haystack, 2011.
 
     inertia = sum_n min_k |x_n - mu_k|^2
     silhouette = mean_n (b_n - a_n) / max(a_n, b_n)
+    gap(K) = log inertia of a structureless cloud - log inertia of the points, both per point
 
 a is the mean distance to the other points of the own cluster, b to those of the next one. Sums are
 made in double precision: clusters much smaller than their distances keep their digits.
@@ -67,6 +70,38 @@ def improved(points: Tensor, centres: Tensor) -> tuple[Tensor, float]:
     if bool(empty.any()):
         means[empty] = points[squares.topk(int(empty.sum())).indices].double()
     return means, float(squares.sum())
+
+
+def moved_by(batch: Tensor, centres: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the centres (K, D) after one mini-batch (n, D), and how many points each has seen.
+
+    Each point moves its centre by 1 / (points that this centre has seen), Sculley's algorithm 1.
+    """
+    centres, batch = centres.double(), batch.double()
+    rows, _ = _nearest(batch, centres)
+    belongs = torch.nn.functional.one_hot(rows, len(centres)).double()  # (n, K)
+    counts = belongs.sum(0)
+    seen = seen + counts
+    drawn = belongs.T @ batch - counts[:, None] * centres
+    return centres + drawn / seen.clamp_min(1)[:, None], seen
+
+
+def structureless(points: Tensor, count: int, random: torch.Generator) -> Tensor:
+    """Return `count` draws (count, D) from a Gaussian of the mean and covariance of points (N, D).
+
+    Sums of all centred points, with normal weights: no covariance need be computed.
+    """
+    mean = points.double().mean(dim=0)
+    weights = torch.randn((count, len(points)), generator=random)
+    centred = (points.double() - mean).to(weights)
+    return mean.to(weights) + weights @ centred / math.sqrt(len(points))
+
+
+def bend(numbers: Sequence[float], heights: Sequence[float]) -> int:
+    """Return the place where a curve bends most: farthest above the line between its ends."""
+    x, y = (torch.as_tensor(values, dtype=torch.float64) for values in (numbers, heights))
+    across = (x - x[0]) / (x[-1] - x[0]).clamp_min(1e-12)
+    return int((y - (y[0] + across * (y[-1] - y[0]))).argmax())
 
 
 def clustered(

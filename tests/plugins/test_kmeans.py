@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans as Reference
+from sklearn.cluster import MiniBatchKMeans as Mini
 from sklearn.metrics import adjusted_rand_score
 
 from desktop_app.sdk.data import ArrayDataset
 from desktop_app.sdk.events import Metrics, Note, TrivialValue
-from desktop_app.sdk.views import Curve, ImageGrid
+from desktop_app.sdk.views import Curve, ImageGrid, Table
 from plugins.kmeans import kmeans
 from plugins.kmeans.kmeans import KMeans, KMeansParams
 from tests.plugins.pictures import shaded
@@ -71,6 +72,42 @@ def test_passes_over_all_images_follow_a_comparison_on_a_sample(
     assert sampled.inertia == pytest.approx(whole.inertia, rel=1e-3)
 
 
+def test_mini_batches_end_as_near_as_those_of_the_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kmeans, "_SAMPLE", 100)
+    data, _ = blobs(spread=3)
+    points = vectors_of(data)
+
+    method = fitted(data, clusters=6, starts=3, batch=64)
+    whole = fitted(data, clusters=6, starts=3, batch=0)
+
+    theirs = Mini(6, batch_size=64, n_init=3, random_state=0).fit(points).inertia_
+    assert method.inertia <= 1.03 * min(theirs, whole.inertia)
+    assert not np.array_equal(method.centroids, whole.centroids)
+
+
+def test_halves_of_a_continuum_are_not_all_that_is_suggested() -> None:
+    """Kinds of images that overlap: the widest silhouette is that of two halves."""
+    random = np.random.default_rng(0)
+    middles = random.normal(size=(8, 12)) * np.array([4, *[1.5] * 11])
+    kinds = np.repeat(np.arange(8), 60)
+    points = middles[kinds] + random.normal(size=(480, 12))
+    pixels = np.clip(points * 12 + 128, 0, 255).astype(np.uint8).reshape(-1, 1, 3, 4)
+    method = KMeans(KMeansParams(components=0, most_clusters=14, starts=2))
+
+    notes = [event for event in method.fit(ArrayDataset(pixels)) if isinstance(event, Note)]
+
+    found = kmeans.suggested(method._comparison)
+    assert found["silhouette"] <= 3
+    assert 6 <= len(method.centroids) == found["gap"] <= 10
+    assert (
+        len(fitted(ArrayDataset(pixels), most_clusters=14, criterion="silhouette").centroids)
+        == (found["silhouette"])
+    )
+    assert all("continuum" in note.text for note in notes)
+
+
 def test_half_moons_are_cut_through() -> None:
     data, kinds = moons()
 
@@ -107,15 +144,22 @@ def test_views_compare_numbers_of_clusters_and_show_members() -> None:
     method = KMeans(KMeansParams(components=3, most_clusters=6, starts=2))
     trained_on(method, data)
 
-    inertia, silhouette, sizes, members = method.views()
+    gap, silhouette, inertia, table, sizes, members = method.views()
 
     assert isinstance(inertia, Curve)
     number, values = inertia.lines["inertia"]
     assert number.tolist() == [2, 3, 4, 5, 6]
     assert (np.diff(values) < 0).all()
     assert isinstance(silhouette, Curve)
+    assert isinstance(gap, Curve)
+    assert (
+        gap.places == silhouette.places == {f"K = {len(method.centroids)}": len(method.centroids)}
+    )
+    assert isinstance(table, Table)
+    found = dict(table.rows)
+    assert found["bend of the gap"] == len(method.centroids)
     heights = silhouette.lines["silhouette"][1]
-    assert number[heights.argmax()] == len(method.centroids)
+    assert number[heights.argmax()] == found["best silhouette"]
     assert isinstance(sizes, Curve)
     assert sizes.lines["images"][1].sum() == 60
     assert isinstance(members, ImageGrid)

@@ -9,7 +9,16 @@ from sklearn.metrics import silhouette_score
 from torch import Tensor
 
 from desktop_app.toolbox import kmeans
-from desktop_app.toolbox.kmeans import assigned, clustered, first_centres, improved, silhouettes
+from desktop_app.toolbox.kmeans import (
+    assigned,
+    bend,
+    clustered,
+    first_centres,
+    improved,
+    moved_by,
+    silhouettes,
+    structureless,
+)
 
 
 @pytest.fixture
@@ -32,6 +41,34 @@ def test_passes_reach_the_inertia_of_the_reference(blobs: Tensor) -> None:
 
     assert float(assigned(blobs, centres)[1].sum()) == pytest.approx(reference.inertia_, rel=1e-6)
     np.testing.assert_allclose(centres, reference.cluster_centers_, rtol=1e-5)
+
+
+def test_a_mini_batch_moves_centres_as_its_points_would_one_by_one(blobs: Tensor) -> None:
+    centres, seen = blobs[:3].double(), torch.tensor([4.0, 0.0, 1.0], dtype=torch.float64)
+    batch = blobs[50:90]
+    rows, _ = assigned(batch, centres)  # kept for the whole batch, as in algorithm 1
+    one_by_one, counts = centres.clone(), seen.clone()
+    for row, point in zip(rows.tolist(), batch.double(), strict=True):
+        counts[row] += 1
+        one_by_one[row] += (point - one_by_one[row]) / counts[row]
+
+    moved, total = moved_by(batch, centres, seen)
+
+    torch.testing.assert_close(moved, one_by_one)
+    assert torch.equal(total, counts)
+
+
+def test_a_cloud_without_structure_has_mean_and_covariance_of_the_points(blobs: Tensor) -> None:
+    cloud = structureless(blobs, 20_000, seeded()).double()
+    torch.testing.assert_close(cloud.mean(0), blobs.double().mean(0), atol=0.3, rtol=0)
+    expected = torch.cov(blobs.double().T, correction=0)
+    assert (torch.cov(cloud.T) - expected).norm() < 0.05 * expected.norm()
+
+
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_a_curve_bends_where_its_two_straight_parts_meet(at: int) -> None:
+    heights = [min(x, at) + 0.1 * max(0, x - at) for x in range(9)]
+    assert bend(range(9), heights) == at
 
 
 def test_careful_starts_are_nearer_than_random_ones(blobs: Tensor) -> None:

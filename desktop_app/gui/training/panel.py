@@ -189,6 +189,7 @@ class TrainingPanel(QWidget):
         self.experiment.maps_wanted.connect(self.compare_maps_wanted)
         self.pictures.counted.connect(lambda count: self.tabs.setTabVisible(1, count > 0))
         self.pictures.failed.connect(session.problem)
+        session.catalog_changed.connect(self.pictures.translate)
         self.curves.overlays_wanted.connect(self._take_overlays)
         self.curves.table_wanted.connect(self._write_values)
         self.curves.failed.connect(session.problem)

@@ -43,6 +43,7 @@ class MethodPictures(QScrollArea):
         self._waiting: dict[str, View] = {}
         self._live = False
         self.frames: dict[str, ViewFrame] = {}
+        self._views: dict[str, View] = {}  # of the frames, in the words of the method
         self._turns = Turns(self)
         inside = QWidget()
         self._column = QVBoxLayout(inside)
@@ -63,6 +64,7 @@ class MethodPictures(QScrollArea):
         for frame in self.frames.values():
             self._drop(frame)
         self.frames.clear()
+        self._views.clear()
         self.counted.emit(0)
 
     def follow(self, views: Mapping[str, Path], *, live: bool) -> None:
@@ -80,6 +82,12 @@ class MethodPictures(QScrollArea):
         """Read the pictures of the trained method behind."""
         if self._run is not None:
             self._read("views", partial(read_views, self._run / "views"), self._take_final)
+
+    def translate(self) -> None:
+        """Show the pictures again in words that are known by now."""
+        texts = self._texts()
+        told = [view for view in self._views.values() if in_words(view, texts).title != view.title]
+        self._turns.take([partial(self._show, view) for view in told])
 
     def showEvent(self, event: QShowEvent) -> None:
         """Draw what came while nobody looked."""
@@ -120,7 +128,7 @@ class MethodPictures(QScrollArea):
         if former is not None:
             place = self._column.indexOf(former)
             self._drop(former)
-        self.frames[view.title] = frame
+        self.frames[view.title], self._views[view.title] = frame, view
         self._column.insertWidget(place, frame)
         self.counted.emit(len(self.frames))
 

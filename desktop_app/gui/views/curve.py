@@ -1,4 +1,6 @@
-"""Renders `Curve`: lines or bars over one axis, with named horizontal lines."""
+"""Renders `Curve`: lines or bars over one axis, with named lines across it."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,6 +13,7 @@ from desktop_app.gui.views.plots import Plot, thin
 from desktop_app.sdk.views import Curve
 
 _LABEL = {"position": 0.98, "anchors": [(1, 1), (1, 1)]}  # right end, above the line
+_PLACE_LABEL = {"position": 0.95, "anchors": [(0, 0), (1, 0)]}  # upper end, beside the line
 _MOST_MARKED = 60  # points up to which each has a mark
 _BARS_WIDTH = 0.8  # of the distance between bars
 
@@ -27,7 +30,9 @@ class CurveView(QWidget):
         self.names.setVisible(len(view.lines) > 1)
         self._items = {name: self._item(place, name) for place, name in enumerate(view.lines)}
         for name, height in (view.marks or {}).items():
-            self._mark(name, height)
+            self._mark(name, height, 0, _LABEL)
+        for name, place in (view.places or {}).items():
+            self._mark(name, place, 90, _PLACE_LABEL)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE.xs)
@@ -57,8 +62,8 @@ class CurveView(QWidget):
             item.setClipToView(True)
         return item
 
-    def _mark(self, name: str, height: float) -> None:
-        line = pg.InfiniteLine(height, angle=0, label=name, labelOpts=_LABEL)
+    def _mark(self, name: str, value: float, angle: int, options: Mapping[str, object]) -> None:
+        line = pg.InfiniteLine(value, angle=angle, label=name, labelOpts=options)
         line.label.setFont(ui_font(TYPE.caption))
         self.plot.addItem(line)
 

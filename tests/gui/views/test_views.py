@@ -27,6 +27,7 @@ VIEWS: dict[str, View] = {
     "grey": ImageGrid("Grey", IMAGES[:, :1]),
     "no images": ImageGrid("None", IMAGES[:0]),
     "lines": Curve("Scree", {"a": (X, X**2), "b": (X, X)}, "k", "share", marks={"trivial": 2.0}),
+    "place": Curve("Gap", {"a": (X, X**2)}, "K", "gap", places={"K = 3": 3.0}),
     "bars": Curve("Counts", {"a": (X, X), "b": (X, X)}, kind="bars"),
     "no points": Curve("None", {"a": (X[:0], X[:0])}),
     "scatter": Scatter("Map", RANDOM.normal(size=(50, 2)).astype(np.float32), X.repeat(10)),
