@@ -9,7 +9,7 @@ Shapes: N images, C channels, S rows and columns, H W of the grid of patches, D 
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -144,15 +144,22 @@ class FeaturedMethod(ChoosesFeatures[P]):
         return Metrics(self.step, progress, dict(values), epoch=epoch, images=images)
 
     def answers(
-        self, images: Images, answer: Callable[[Tensor], tuple[Tensor, ...]]
+        self, images: Images, answer: Callable[..., tuple[Tensor, ...]], *beside: NDArray[Any]
     ) -> tuple[Array, ...]:
-        """Return what `answer` says of `look` of images (N, C, S, S), a batch at a time."""
+        """Return what `answer` says of `look` of images (N, C, S, S), a batch at a time.
+
+        It is given the part of that batch of the arrays (N, ...) `beside` as well.
+        """
         size = self.params.batch_size
         found: list[list[Array]] = []
         with torch.inference_mode():
             for start in range(0, max(len(images), 1), size):
                 some = np.require(images[start : start + size], np.float32, ["C", "W"])
-                told = answer(self.look(torch.from_numpy(some).to(self.device)).float())
+                own = [
+                    torch.from_numpy(array[start : start + size]).to(self.device)
+                    for array in beside
+                ]
+                told = answer(self.look(torch.from_numpy(some).to(self.device)).float(), *own)
                 found.append([one.cpu().numpy() for one in told])
         return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 

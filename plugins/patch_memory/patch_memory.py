@@ -9,7 +9,9 @@ https://arxiv.org/abs/2106.08265
     s(x)  = mean of the largest d(p), optionally weighted by how crowded M is there (their eq. 7)
 
 Differences: every layer is scaled to length 1 before it is stacked, the place counts a little, and
-the mean of the worst hundredth of the patches is steadier than the worst one.
+the mean of the worst hundredth of the patches is steadier than the worst one. An image of the
+training is recognised and compared with the patches of the others alone: otherwise every one of
+them would be usual, and a folder that holds anomalies of its own could not be ranked.
 
 Shapes: N images, C channels, S rows and columns, G patches per image, D dimensions, M memory.
 """
@@ -37,6 +39,7 @@ from desktop_app.toolbox.featured import FeaturedMethod, PatchParams
 from desktop_app.toolbox.filters import FilterBank
 from desktop_app.toolbox.neighbours import Neighbours
 from desktop_app.toolbox.patches import PatchFeatures, enlarged, prepared_patches
+from desktop_app.toolbox.recognition import NOBODY, Marks, Recognition, marks_of
 from desktop_app.toolbox.regions import counted_places, inside
 from desktop_app.toolbox.states import part, united
 from desktop_app.toolbox.weights import read_weights
@@ -109,6 +112,11 @@ class PatchMemoryParams(PatchParams):
         low=0.0,
         high=1.0,
         help="Share of the most unusual patches whose mean is the score; 0 takes the worst alone.",
+        advanced=True,
+    )
+    leave_one_out: bool = param(
+        True,
+        help="Compare an image of the training with the patches of the other images alone.",
         advanced=True,
     )
     dimensions: int = param(
@@ -190,6 +198,10 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         """(G, 3) or (M, 3): generation, row and place that each candidate or memory comes from."""
         self._pictures: Pixels = np.zeros((0, 1, 1, 1), np.uint8)
         """(M, C, h, w): what each memory looks like."""
+        self._marks: Marks = np.zeros((0, 16), np.uint8)
+        self._marked = np.zeros((0, 2), np.int32)
+        """(n, 16) and (n, 2): marks, generations and rows of the images that were looked at."""
+        self._recognition: Recognition | None = None
         self._folders: list[str] = []
         """Names of the data sets of this training and of those before it."""
 
@@ -264,6 +276,8 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         if memory is not None:
             self._candidates = memory.points.half()
         self._origins = former._origins + np.array([1, 0, 0], np.int32)
+        self._marks = former._marks
+        self._marked = former._marked + np.array([1, 0], np.int32)
         self._filled = count
         return count
 
@@ -283,10 +297,18 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
                 origins.append(_origins(int(row), chosen.numpy()))
                 self._filled += per_image
             self._origins = np.concatenate(origins)
+            self._mark(data, some)
             self._images += len(some)
             share = self._images / len(rows)
             told = {"patches": self._filled}
             yield self.metrics(_GATHERING * share, told, epoch=share, images=len(some))
+
+    def _mark(self, data: Dataset, rows: NDArray[np.int64]) -> None:
+        """Note what the images of rows (n,) look like, to recognise them."""
+        self._marks = np.concatenate([self._marks, marks_of(data.pixels(rows))])
+        own = np.stack([np.zeros_like(rows), rows], axis=1).astype(np.int32)
+        self._marked = np.concatenate([self._marked, own])
+        self._recognition = None
 
     def _reserve(self, count: int, dimensions: int) -> None:
         """Make room for all candidates, keeping those that are gathered."""
@@ -311,7 +333,9 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         last = self._round(coreset, 1.0)
         self._pictures = self._cut(data, centres)
         self._origins = self._origins[centres]
-        self._memory = Neighbours(self._candidates[torch.from_numpy(centres).to(self.device)])
+        self._memory = self._neighbours(
+            self._candidates[torch.from_numpy(centres).to(self.device)], self._origins
+        )
         self._coreset = None
         self._candidates = torch.empty(0, 0, dtype=torch.float16)
         yield last
@@ -347,27 +371,29 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         """Return scores (N,) and maps (N, S, S): the neighbours are looked for once."""
         size = images.shape[-1]
 
-        def both(patches: Tensor) -> tuple[Tensor, ...]:
-            distances, rows = self._distances(patches)
+        def both(patches: Tensor, apart: Tensor) -> tuple[Tensor, ...]:
+            distances, rows = self._distances(patches, apart)
             return self._scores(patches, distances, rows), enlarged(distances.mean(3), size)
 
-        scores, maps = self.answers(images, both)
+        scores, maps = self.answers(images, both, self._recognised(images))
         return scores, maps
 
     def score(self, images: Images) -> Array:
         """Return the mean distance (N,) of the most unusual patches of images (N, C, S, S)."""
 
-        def scores(patches: Tensor) -> tuple[Tensor, ...]:
-            return (self._scores(patches, *self._distances(patches)),)
+        def scores(patches: Tensor, apart: Tensor) -> tuple[Tensor, ...]:
+            return (self._scores(patches, *self._distances(patches, apart)),)
 
-        return self.answers(images, scores)[0]
+        return self.answers(images, scores, self._recognised(images))[0]
 
     def localize(self, images: Images) -> Array:
         """Return maps (N, S, S): distances of the patches, enlarged and smoothed."""
         size = images.shape[-1]
-        return self.answers(images, lambda own: (enlarged(self._distances(own)[0].mean(3), size),))[
-            0
-        ]
+
+        def maps(patches: Tensor, apart: Tensor) -> tuple[Tensor, ...]:
+            return (enlarged(self._distances(patches, apart)[0].mean(3), size),)
+
+        return self.answers(images, maps, self._recognised(images))[0]
 
     def encode(self, images: Images) -> Array:
         """Return the mean patch (N, D) of images (N, C, S, S)."""
@@ -378,16 +404,17 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         if self._memory is None:
             raise InvalidInput(f"{self.card.title} is not trained yet: let the training end.")
 
-        def worst(patches: Tensor) -> tuple[Tensor, ...]:
-            distances, rows = self._distances(patches)
+        def worst(patches: Tensor, apart: Tensor) -> tuple[Tensor, ...]:
+            distances, rows = self._distances(patches, apart)
             far, chosen = inside(distances.mean(3), self.region).max(1)
             place = counted_places(self.region, self.patches.grid)[chosen.cpu()].to(chosen.device)
             nearest = rows[..., 0].flatten(1).gather(1, place[:, None])[:, 0]
             return far, place, nearest
 
+        told = self.answers(images, worst, self._recognised(images))
         return [
             self._explanation(float(far), int(place), int(nearest))
-            for far, place, nearest in zip(*self.answers(images, worst), strict=True)
+            for far, place, nearest in zip(*told, strict=True)
         ]
 
     def _explanation(self, distance: float, place: int, nearest: int) -> Explanation:
@@ -420,12 +447,34 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
             views.append(ImageGrid("What is remembered, the most different first", shown))
         return views
 
-    def _distances(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Return distances to and rows of the nearest memories, each (N, H, W, k)."""
+    def _distances(self, patches: Tensor, apart: Tensor) -> tuple[Tensor, Tensor]:
+        """Return distances to and rows of the nearest memories, each (N, H, W, k).
+
+        Memories of the images whose numbers are `apart` (N,) are passed over.
+        """
         memory = self._memory or self._provisional()
-        near, rows = memory.nearest(patches.flatten(0, 2), self.params.neighbours)
+        own = apart.repeat_interleave(patches.shape[1] * patches.shape[2])
+        near, rows = memory.nearest(patches.flatten(0, 2), self.params.neighbours, own)
         grid = (*patches.shape[:3], near.shape[1])
         return near.view(grid), rows.view(grid)
+
+    def _recognised(self, images: Images) -> NDArray[np.int64]:
+        """Return the numbers (N,) of images of the training, NOBODY of others."""
+        if not self.params.leave_one_out:
+            return np.full(len(images), NOBODY)
+        return self._known().recognised(images)
+
+    def _known(self) -> Recognition:
+        if self._recognition is None:
+            self._recognition = Recognition(self._marks)
+        return self._recognition
+
+    def _neighbours(self, points: Tensor, origins: NDArray[np.int32]) -> Neighbours:
+        """Return a memory of points (M, D) of these origins (M, 3) that knows their images."""
+        numbers = self._known().numbers.tolist()
+        number_of = dict(zip(map(tuple, self._marked.tolist()), numbers, strict=True))
+        owners = [number_of.get((age, row), NOBODY) for age, row, _ in origins.tolist()]
+        return Neighbours(points, torch.tensor(owners, dtype=torch.int64))
 
     def _scores(self, patches: Tensor, distances: Tensor, rows: Tensor) -> Tensor:
         """Return the mean distance (N,) of the farthest of patches (N, H, W, D)."""
@@ -455,10 +504,11 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
     def _provisional(self) -> Neighbours:
         """Return what is remembered so far, while the memory is being chosen."""
         if self._coreset is not None:
-            rows = torch.from_numpy(self._coreset.centres)
+            rows = self._coreset.centres
         else:
-            rows = torch.from_numpy(even_rows(self._filled, _PROVISIONAL))
-        return Neighbours(self._candidates[rows.to(self.device)])
+            rows = even_rows(self._filled, _PROVISIONAL)
+        points = self._candidates[torch.from_numpy(rows).to(self.device)]
+        return self._neighbours(points, self._origins[rows])
 
     # ------------------------------------------------------------------------------------- state
 
@@ -472,7 +522,11 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
             arrays = {"candidates": self._candidates[: self._filled].cpu().numpy().copy()}
         if self._coreset is not None:
             selection = State({n: a.copy() for n, a in self._coreset.state().items()}, {})
-        arrays["origins"] = self._origins.copy()
+        arrays |= {
+            "origins": self._origins.copy(),
+            "marks": self._marks.copy(),
+            "marked": self._marked.copy(),
+        }
         values = {
             "images": self._images,
             "seen": self._seen,
@@ -488,9 +542,12 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         self._seen = values["seen"]
         self._curve = [(size, radius) for size, radius in values["curve"]]
         self._origins = np.array(arrays["origins"])
-        self._memory, self._coreset = None, None
+        if "marks" in arrays:  # runs of former versions recognise no image
+            self._marks, self._marked = np.array(arrays["marks"]), np.array(arrays["marked"])
+        self._recognition, self._memory, self._coreset = None, None, None
         if "memory" in arrays:
-            self._memory = Neighbours(torch.tensor(arrays["memory"], device=self.device))
+            points = torch.tensor(arrays["memory"], device=self.device)
+            self._memory = self._neighbours(points, self._origins)
             self._pictures = np.array(arrays["pictures"])
             return
         self._candidates = torch.tensor(arrays["candidates"], device=self.device)

@@ -47,9 +47,42 @@ def test_what_was_never_seen_scores_higher_and_is_found(channels: int) -> None:
 
 def test_a_remembered_image_scores_nearly_nothing() -> None:
     pixels = stripes(6)
-    method = fitted(pixels, coreset_least=5000, coreset_limit=5000)
+    method = fitted(pixels, coreset_least=5000, coreset_limit=5000, leave_one_out=False)
 
     assert method.score(as_images(pixels)).max() < 0.02
+
+
+def test_a_folder_with_anomalies_is_ranked_by_a_memory_of_itself() -> None:
+    bad, masks = scratched(stripes(5, seed=5))
+    images = as_images(pixels := np.concatenate([stripes(40), bad]))
+    apart = fitted(pixels, coreset_least=4000, coreset_limit=4000)
+    blind = fitted(pixels, coreset_least=4000, coreset_limit=4000, leave_one_out=False)
+
+    def ranked(method: PatchMemory) -> float:
+        scores = method.score(images)
+        return float((scores[40:, None] > scores[None, :40]).mean())
+
+    assert ranked(apart) > 0.95 > 0.8 > ranked(blind)
+    maps = apart.localize(images[40:])
+    assert maps[masks].mean() > 1.5 * maps[~masks].mean()
+
+
+def test_an_image_is_left_out_with_its_copies_and_after_the_state_was_restored() -> None:
+    pixels = stripes(12)
+    twice = np.concatenate([pixels, pixels[:1]])
+    once, both = fitted(pixels, coreset_share=1.0), fitted(twice, coreset_share=1.0)
+    again = PatchMemory(both.params)
+    again.restore(both.state())
+
+    asked = as_images(pixels[:1])
+    assert both.score(asked) > 0.5 * once.score(asked) > 0.1
+    np.testing.assert_array_equal(again.score(asked), both.score(asked))
+    assert both.explain(asked)[0].row not in (0, 12)
+
+
+def test_an_only_image_is_compared_with_itself() -> None:
+    method = fitted(stripes(1))
+    assert np.isfinite(method.score(as_images(stripes(1)))).all()
 
 
 def test_the_score_is_the_mean_of_the_largest_distances() -> None:
@@ -224,7 +257,7 @@ def test_the_real_backbone_finds_broken_cookies(shared_data: Path) -> None:
 
 def test_the_reason_is_the_nearest_remembered_patch_and_where_it_came_from() -> None:
     pixels = stripes(6)
-    method = fitted(pixels, coreset_least=5000, coreset_limit=5000)
+    method = fitted(pixels, coreset_least=5000, coreset_limit=5000, leave_one_out=False)
     moved = pixels[3:4].copy()
     moved[:, :, 20:28, 20:28] = 128
 
