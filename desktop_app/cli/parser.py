@@ -7,6 +7,9 @@ from pathlib import Path
 
 from desktop_app import __version__
 
+SYNTHETIC = "synthetic"
+"""The threshold that is found by made defects."""
+
 _DESCRIPTION = """\
 Loupe: an offline workbench for unsupervised deep learning on folders of images.
 
@@ -235,7 +238,11 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 
 def _add_thresholds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threshold", type=float, metavar="T", help="images with a score of T or more fail"
+        "--threshold",
+        type=_threshold,
+        metavar="T",
+        help="images with a score of T or more fail; 'synthetic': the score that tells defects "
+        "made in normal images of the training, held out where there are such, best from these",
     )
     parser.add_argument(
         "--review",
@@ -362,6 +369,18 @@ def _count(text: str) -> int:
 
 def _seconds(text: str) -> float:
     return _not_negative(text, float, "a number")
+
+
+def _threshold(text: str) -> float | str:
+    if text == SYNTHETIC:
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a score or '{SYNTHETIC}', got '{text}'")
+    return value
 
 
 def _share(text: str) -> float:

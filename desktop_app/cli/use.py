@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from desktop_app.cli.parser import SYNTHETIC
 from desktop_app.cli.progress import Progress
 from desktop_app.core.clusters import NONE, cluster_folder, write_clusters
 from desktop_app.core.copies import lies_within, sort_into_folders
+from desktop_app.core.ensembles import is_ensemble
 from desktop_app.core.features import Features, require_format, write_features
 from desktop_app.core.files import replaced
 from desktop_app.core.floor import floor_of, with_floor
@@ -34,8 +36,9 @@ from desktop_app.sdk.errors import InvalidInput
 from desktop_app.worker.applying import apply_run
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.exporting import export_encoder, sentence
-from desktop_app.worker.loading import require_capability
+from desktop_app.worker.loading import require_capability, trained_method
 from desktop_app.worker.narrator import Narrator
+from desktop_app.worker.synthetic import score_synthetic_of_run
 
 
 def score(options: argparse.Namespace) -> int:
@@ -80,12 +83,36 @@ def write_scores(
 
 
 def chosen_thresholds(options: argparse.Namespace) -> Thresholds | None:
-    """Return the thresholds that are asked for, if any. Raises InvalidInput for a lone --review."""
+    """Return the thresholds that are asked for, if any. Raises InvalidInput for a lone --review.
+
+    One by synthetic defects is found now, and what it rests on is told.
+    """
     if options.threshold is None:
         if options.review is not None:
             raise InvalidInput("--review needs --threshold: name the score from which images fail.")
         return None
-    return Thresholds(options.threshold, options.review)
+    fail = options.threshold
+    if fail == SYNTHETIC:
+        fail = _synthetic_threshold(options)
+    return Thresholds(fail, options.review)
+
+
+def _synthetic_threshold(options: argparse.Namespace) -> float:
+    run = Run.open(options.run)
+    use_threads(options.threads)
+    require_capability(run, Scores, "score images")
+    if is_ensemble(run):
+        raise InvalidInput("An ensemble scores images of folders alone: name a score instead.")
+    with Progress(as_json=False) as show:
+
+        def told(done: int, total: int) -> None:
+            what = "Scoring synthetic defects"
+            show({"type": "progress", "what": what, "done": done, "total": total})
+
+        found = score_synthetic_of_run(run, trained_method(run.path, options.device), told)
+    threshold = found.best()[1]
+    print(f"Threshold {threshold:.6g}: {found.basis()}", file=sys.stderr)
+    return threshold
 
 
 def embed(options: argparse.Namespace) -> int:

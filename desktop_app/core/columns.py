@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desktop_app.core.runs import Result, Run
+from desktop_app.core.synthetic import SyntheticScores, read_synthetic
 from desktop_app.core.table import ImageTable
 from desktop_app.core.watched import with_watched
 
@@ -46,6 +47,8 @@ class ResultColumns:
     unseen: NDArray[np.bool_] | None = None
     """(N,): training images whose score is by a method that has not seen them; None: there is none.
     """
+    synthetic: SyntheticScores | None = None
+    """Scores of defects made from normal images; None until somebody asked for them."""
 
     def map(self, row: int) -> NDArray[np.float32] | None:
         """Return the map (H, W) of a row of the table; None where there is none."""
@@ -75,6 +78,7 @@ def result_columns(run: Run, result: Result, table: ImageTable) -> ResultColumns
         map_range=_map_range(maps),
         vectors=result.array("vectors", mapped=True),
         unseen=_unseen(run, result, table),
+        synthetic=read_synthetic(result),
     )
 
 

@@ -1,6 +1,6 @@
 """Where a score stands among the scores of normal images: "more unusual than 99.7 % of 31"."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ class Reference:
     """(n,), ascending."""
     name: str
     """What the images are, for the analyst: "training images"."""
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(n,): the rows of the images, in their order."""
     caution: str = ""
     """Why a threshold that rests on them may be off, for the analyst; "" where nothing speaks
     against it."""
@@ -63,11 +65,15 @@ def reference_of(session: Session) -> Reference:
         return Reference(np.zeros(0), "")
     scored = np.isfinite(result.scores)
     for mask, name, caution in _usual_images(session, result):
-        chosen = result.scores[mask & scored]
-        if len(chosen) >= _FEWEST:
-            return Reference(np.sort(chosen.astype(np.float64)), name, caution)
-    everything = np.sort(result.scores[scored].astype(np.float64))
-    return Reference(everything, tr("images"), tr("unusual ones may be among them"))
+        rows = np.flatnonzero(mask & scored)
+        if len(rows) >= _FEWEST:
+            return Reference(_ascending(result.scores[rows]), name, rows, caution)
+    rows, caution = np.flatnonzero(scored), tr("unusual ones may be among them")
+    return Reference(_ascending(result.scores[rows]), tr("images"), rows, caution)
+
+
+def _ascending(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.sort(scores.astype(np.float64))
 
 
 def usual_rows(session: Session) -> NDArray[np.int64]:

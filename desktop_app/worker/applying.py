@@ -28,6 +28,7 @@ from desktop_app.core.pixels import PixelCache
 from desktop_app.core.regions import Region
 from desktop_app.core.runs import JobFolder, JobSpec, JobState, Result, Run
 from desktop_app.core.sight import counted, seen_by
+from desktop_app.core.synthetic import forget_synthetic
 from desktop_app.core.tiles import grid_of
 from desktop_app.sdk.capabilities import (
     Clusters,
@@ -199,6 +200,7 @@ def apply_method(
     result.path.mkdir(parents=True, exist_ok=True)
     for name in ("rows.json", "watched.npy"):
         (result.path / name).unlink(missing_ok=True)
+    forget_synthetic(result)
     seen = seen_by(run, data)
     _write_arrays(method, run.region(), seen, result, narrator, outputs, commands, most_map_bytes)
     about = _write_positions(result)

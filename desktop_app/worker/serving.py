@@ -21,6 +21,7 @@ from desktop_app.core.images import ImageFolder, decode
 from desktop_app.core.pixels import PixelCache
 from desktop_app.core.runs import Run
 from desktop_app.core.sight import counted, seen_by
+from desktop_app.core.synthetic import write_synthetic
 from desktop_app.core.tiles import grid_of
 from desktop_app.sdk.capabilities import (
     Decodes,
@@ -32,12 +33,13 @@ from desktop_app.sdk.capabilities import (
     Represents,
     Scores,
 )
-from desktop_app.sdk.data import ArrayDataset, Images
+from desktop_app.sdk.data import ArrayDataset, Dataset, Images
 from desktop_app.sdk.errors import InvalidInput, LoupeError, UnreadableImage, WorkerLost
 from desktop_app.sdk.explanation import Box, Explanation
 from desktop_app.worker.describing import described
 from desktop_app.worker.devices import use_threads
 from desktop_app.worker.loading import channels_of, require, trained_method
+from desktop_app.worker.synthetic import score_synthetic
 from desktop_app.worker.tiling import rebuilt, source_in_image
 
 _WINDOW_SECONDS = 300.0
@@ -138,6 +140,7 @@ class _Desk:
             "neighbours": self._neighbours,
             "explain": self._explain,
             "describe": self._describe,
+            "spoil": self._spoil,
         }
 
     def answer(self, message: Message) -> Answer:
@@ -148,6 +151,9 @@ class _Desk:
         return self._answers[kind](message.header, message.arrays)
 
     def _images(self, ids: list[int]) -> Images:
+        return self._data(ids).images(slice(0, len(ids)))
+
+    def _data(self, ids: list[int]) -> Dataset:
         table = self._folder.table()
         row_of = {image_id: row for row, image_id in enumerate(table.ids.tolist())}
         if not all(image_id in row_of for image_id in ids):
@@ -155,7 +161,7 @@ class _Desk:
         table = table.where(np.array([row_of[image_id] for image_id in ids], dtype=np.int64))
         for _ in self._cache.fill(table):
             pass
-        return seen_by(self._run, self._cache.dataset(table)).images(slice(0, len(ids)))
+        return seen_by(self._run, self._cache.dataset(table))
 
     def _decode(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         require(self._method, Decodes, "make images of latent positions")
@@ -179,6 +185,22 @@ class _Desk:
         """Describe what is unusual about images."""
         images = self._images(header["ids"])
         return {"ids": header["ids"]}, described(self._method, images, self._run.region())
+
+    def _spoil(self, header: dict[str, Any], arrays: Arrays) -> Answer:
+        """Score defects made from normal images, and keep that beside the scores of the folder."""
+        found = score_synthetic(
+            self._method,
+            self._data(header["ids"]),
+            self._run.region(),
+            self._run.spec().seed,
+            header["images"],
+            normal=arrays["normal"],
+        )
+        result = self._run.result(self._folder.key)
+        if result.is_complete:
+            write_synthetic(result, found)
+        about = {"images": found.images, "seed": found.seed}
+        return about, {"normal": found.normal, "made": found.made}
 
     def _generate(self, header: dict[str, Any], arrays: Arrays) -> Answer:  # noqa: ARG002
         require(self._method, Generates, "generate images")

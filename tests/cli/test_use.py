@@ -84,6 +84,20 @@ class TestScore:
             counts = {"images": len(inside), "anomalous": len(inside) - normal, "normal": normal}
             assert zones[name] == counts
 
+    def test_a_threshold_is_found_by_made_defects_and_says_what_it_rests_on(
+        self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
+    ) -> None:
+        words = ("--threshold", "synthetic", "--out", out / "s.csv", *THREADS)
+        outcome = loupe("score", trained_run.path, mvtec_folder, *words)
+
+        assert outcome.code == 0
+        (told,) = [line for line in outcome.err.splitlines() if line.startswith("Threshold")]
+        assert "12 training images" in told
+        assert "Real defects may look different" in told
+        threshold = float(told.split()[1].rstrip(":"))
+        for _, _, score, zone in _rows(out / "s.csv")[1:]:
+            assert zone == ("fail" if float(score) >= threshold else "pass")
+
     def test_a_review_zone_needs_a_threshold(
         self, loupe: Loupe, trained_run: Run, mvtec_folder: Path, out: Path
     ) -> None:

@@ -13,6 +13,7 @@ from desktop_app.core.scoring import (
     quantile_threshold,
     tail_thresholds,
 )
+from desktop_app.core.synthetic import FEWEST, MOST, SyntheticScores
 from desktop_app.core.zones import Thresholds
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.inspector.judging import Judgement
@@ -124,6 +125,27 @@ def rules_by_tail(reference: Reference, values: Sequence[float] | None, *, pendi
             for rate, value in zip(TAIL_RATES, values, strict=True)
         ]
     return Rules(tr("Extreme values, from the same images"), found)
+
+
+def rules_by_synthetic(found: SyntheticScores | None, reference: Reference) -> Rules:
+    """Return the threshold that tells made defects best, once they are made and scored."""
+    name = tr("Best F1 on synthetic defects")
+    caution = tr("Real defects may look different, and be harder to see.")
+    if found is None:
+        count = min(len(reference), MOST)
+        heading = tr("Without known defects: some are made in {n} {images}")
+        heading = heading.format(n=f"{count:,}", images=reference.name)
+        if len(reference) < FEWEST:
+            return Rules(heading, [_too_few(name)])
+        return Rules(heading, [Proposal(name, None, caution, tr("make and score them"))])
+    f1, threshold = found.best()
+    heading = tr("Rests on {n} {images} and {m} synthetic defects in them (seed {seed})").format(
+        n=f"{len(found.normal):,}",
+        images=found.images,
+        m=f"{len(found.made):,}",
+        seed=found.seed,
+    )
+    return Rules(heading, [Proposal(name, threshold, f"F1 {f1:.3f}. {caution}")])
 
 
 def _best_f1(judgement: Judgement | None) -> Proposal:

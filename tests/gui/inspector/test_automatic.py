@@ -138,3 +138,46 @@ def test_what_cannot_be_chosen_says_why(session: StillSession, menu: AutomaticMe
     short = entry(menu, "99 % quantile")
     assert short.text().endswith("needs 5 images")
     assert "at least 5" in short.toolTip()
+
+
+def test_defects_are_made_when_asked_for_and_the_threshold_follows(
+    qtbot: QtBot, session: StillSession, menu: AutomaticMenu
+) -> None:
+    menu.aboutToShow.emit()
+    ask = entry(menu, "Best F1 on synthetic defects")
+    assert ask.text().endswith("make and score them")
+    assert "may look different" in ask.toolTip()
+    assert not any(kind == "spoil" for kind, *_ in session.inference.asked)
+    with qtbot.waitSignal(menu.chosen) as chosen:
+        ask.trigger()
+
+    kind, header, arrays = session.inference.asked[-1]
+    assert (kind, len(header["ids"]), len(arrays["normal"])) == ("spoil", 100, 100)
+    rows = np.flatnonzero(np.isin(session.table.ids, header["ids"]))
+    assert (session.truth[rows] == 0).all()
+    np.testing.assert_array_equal(arrays["normal"], session.result.scores[rows])
+    menu.aboutToShow.emit()
+    made = entry(menu, "Best F1 on synthetic defects")
+    assert made.text().endswith(f"{chosen.args[0]:.4g}")
+    assert entry(menu, "Rests on 100 normal images and 100 synthetic defects in them (seed 7)")
+    session.put_result(result_for(session))
+    menu.aboutToShow.emit()
+    assert entry(menu, "Best F1 on synthetic defects").text().endswith("make and score them")
+
+
+def test_an_answer_for_former_scores_moves_nothing(
+    session: StillSession, menu: AutomaticMenu
+) -> None:
+    moved: list[float] = []
+    menu.chosen.connect(moved.append)
+    session.inference.held = []
+    menu.aboutToShow.emit()
+    entry(menu, "Best F1 on synthetic defects").trigger()
+    menu.aboutToShow.emit()
+    waiting = entry(menu, "Best F1 on synthetic defects")
+    assert (waiting.text().endswith("being scored…"), waiting.isEnabled()) == (True, False)
+    session.put_result(result_for(session))
+    session.inference.held[0]()
+    assert moved == []
+    menu.aboutToShow.emit()
+    assert entry(menu, "Best F1 on synthetic defects").isEnabled()
