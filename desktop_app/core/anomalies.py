@@ -5,7 +5,13 @@ colours and edges differ from those around, how large and how long it is; and, o
 encode images, by the latents of the square cut out around it. Groups are those of Ward's linkage,
 whose tree is built once and cut at any number.
 
-Ward, Hierarchical grouping to optimize an objective function, 1963. Rousseeuw, Silhouettes, 1987.
+Ward, Hierarchical grouping to optimize an objective function, 1963. A number of groups is suggested
+by the gap statistic of Tibshirani, Walther & Hastie, 2001, read at its bend:
+
+    gap(K) = log W'(K) - log W(K),   W(K) = mean |x - mean of its group|^2
+
+with W' of a Gaussian cloud that has the mean and covariance of the descriptors. Anomalies seldom
+form groups that lie apart, and of others the widest silhouettes are those of two or three.
 
 Shapes: N images, C channels, H rows, W columns, D numbers of a descriptor, K groups.
 """
@@ -29,6 +35,8 @@ _HALF = 0.5  # share of the way from the median of a map to its peak that belong
 _MARGIN = 0.25  # of the anomaly's side, left around it in a square cut out
 _SMALLEST = 0.2  # side of a square cut out, as a share of the image
 _DIRECTIONS = 8  # bins of edges over half a turn
+_CLOUD = 1000  # points of the cloud that groups are compared with
+_NOTHING = 1e-9  # share of the whole sum of squares that counts as none
 _CLIP = 4.0  # standard deviations beyond which one number of a descriptor counts no more
 
 
@@ -41,7 +49,7 @@ class Grouping:
     tree: NDArray[np.float64]
     """(N - 1, 4), as scipy.cluster.hierarchy.linkage returns it."""
     suggested: int
-    """The number of groups with the widest silhouettes."""
+    """The number of groups beyond which another one tells little more than of a cloud."""
 
     def __len__(self) -> int:
         return len(self.distances)
@@ -74,7 +82,7 @@ def grouping(blocks: Mapping[str, Floats]) -> Grouping:
     condensed = pdist(points)
     tree = linkage(condensed, "ward")
     distances = squareform(condensed).astype(np.float32)
-    return Grouping(distances, tree, _suggested(tree, distances))
+    return Grouping(distances, tree, _suggested(tree, points))
 
 
 def squares_around(maps: Floats) -> NDArray[np.float64]:
@@ -222,27 +230,27 @@ def _cut(tree: NDArray[np.float64], count: int, images: int) -> Numbers:
     return fcluster(tree, min(count, images), "maxclust").astype(np.int64)
 
 
-def _suggested(tree: NDArray[np.float64], distances: Floats) -> int:
-    most = min(MOST_SUGGESTED, len(distances) - 1)
-    counts = range(2, most + 1)
-    widths = [silhouette(distances, _cut(tree, count, len(distances))) for count in counts]
-    return counts[int(np.argmax(widths))] if widths else 1
+def _suggested(tree: NDArray[np.float64], points: NDArray[np.float64]) -> int:
+    from scipy.cluster.hierarchy import linkage
+
+    most = min(MOST_SUGGESTED, len(points) - 1)
+    if most < 2:
+        return 1
+    random = np.random.default_rng(0)
+    count = min(len(points), _CLOUD)
+    weights = random.standard_normal((count, len(points))) / np.sqrt(len(points))
+    cloud = linkage(weights @ (points - points.mean(axis=0)), "ward")
+    gap = np.log(_left(cloud, most)) - np.log(_left(tree, most))
+    number = np.arange(1, most + 1)
+    chord = gap[0] + (gap[-1] - gap[0]) * (number - 1) / (most - 1)
+    return int(max(2, number[(gap - chord).argmax()]))
 
 
-def silhouette(distances: Floats, labels: Numbers) -> float:
-    """Return the mean silhouette of groups of N images, 0 for those that are alone in theirs."""
-    _names, codes = np.unique(labels, return_inverse=True)
-    members = np.eye(codes.max() + 1, dtype=np.float32)[codes]  # (N, K)
-    sizes = members.sum(axis=0)
-    if len(sizes) < 2:
-        return 0.0
-    sums = distances @ members
-    own_size = sizes[codes]
-    rows = np.arange(len(codes))
-    own = sums[rows, codes] / np.maximum(own_size - 1, 1)
-    means = sums / sizes
-    means[rows, codes] = np.inf
-    nearest = means.min(axis=1)
-    widest = np.maximum(np.maximum(own, nearest), 1e-12)
-    widths = np.where(own_size > 1, (nearest - own) / widest, 0.0)
-    return float(widths.mean())
+def _left(tree: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Return the mean squared distance to the group's mean for 1 to `most` groups, (most,).
+
+    A merge of Ward's tree at height h adds h^2 / 2 to the sum of squares.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(tree[:, 2] ** 2 / 2)])  # after each merge
+    left: NDArray[np.float64] = sums[::-1][:most] / (len(tree) + 1)
+    return np.maximum(left, max(float(left[0]) * _NOTHING, 1e-300))
