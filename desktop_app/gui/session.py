@@ -29,7 +29,7 @@ from desktop_app.gui.indexing import Indexing
 from desktop_app.gui.inference import Inference
 from desktop_app.gui.jobs import Job, JobQueue
 from desktop_app.gui.leftout import LeftOut
-from desktop_app.gui.thresholds import KeptThreshold, ThresholdMoves
+from desktop_app.gui.thresholds import Cuts, KeptThreshold, ThresholdMoves
 from desktop_app.gui.undo import History, Undoable
 from desktop_app.gui.verdicts import Verdicts
 from desktop_app.sdk.errors import LoupeError
@@ -63,6 +63,7 @@ class Session(QObject):
     left_out_changed = Signal()
     region_changed = Signal()
     threshold_changed = Signal()
+    contour_changed = Signal()
     runs_changed = Signal()
     catalog_changed = Signal()
     closing = Signal()
@@ -84,8 +85,9 @@ class Session(QObject):
         self.runs: list[Run] = []
         self.result: ResultColumns | None = None
         self.thresholds: Thresholds | None = None
+        self._contour: float | None = None
         self._kept = KeptThreshold(workspace, self)
-        self._moves = ThresholdMoves(self._put_thresholds)
+        self._moves = ThresholdMoves(self._put_cuts)
         self.indexing: Indexing | None = None
         self._verdicts = Verdicts(workspace, "", self.table)
         self._left_out = LeftOut(workspace, "", self.table, self._aside)
@@ -230,17 +232,33 @@ class Session(QObject):
 
     def set_thresholds(self, thresholds: Thresholds | None) -> None:
         """Take other thresholds; kept for this run and folder, and can be undone."""
-        if thresholds != self.thresholds:
-            follows = self._history.is_last(self._moves)
-            if self._moves.add(self.thresholds, thresholds, follows=follows):
-                self._history.note(self._moves)
-            self._put_thresholds(thresholds)
+        self._cut(Cuts(thresholds, self._contour))
 
-    def _put_thresholds(self, thresholds: Thresholds | None) -> None:
-        self.thresholds = thresholds
-        if thresholds is not None:
-            self._kept.keep(thresholds)
-        self.threshold_changed.emit()
+    @property
+    def contour(self) -> float | None:
+        """The value of heat maps at which contours are drawn; None: they follow the thresholds."""
+        return self._contour
+
+    def set_contour(self, value: float | None) -> None:
+        """Draw contours at another value; kept for this run and folder, and can be undone."""
+        self._cut(Cuts(self.thresholds, value))
+
+    def _cut(self, after: Cuts) -> None:
+        before = Cuts(self.thresholds, self._contour)
+        if after != before:
+            follows = self._history.is_last(self._moves)
+            if self._moves.add(before, after, follows=follows):
+                self._history.note(self._moves)
+            self._put_cuts(after)
+
+    def _put_cuts(self, cuts: Cuts) -> None:
+        moved, drawn = cuts.thresholds != self.thresholds, cuts.contour != self._contour
+        self.thresholds, self._contour = cuts.thresholds, cuts.contour
+        self._kept.keep(cuts)
+        if moved:
+            self.threshold_changed.emit()
+        if drawn:
+            self.contour_changed.emit()
 
     # -- Verdicts ----------------------------------------------------------------------------
 
@@ -380,12 +398,13 @@ class Session(QObject):
         self.result = result
         self._moves.clear()
         self._history.forget(self._moves)
-        kept = self._kept_thresholds(result)
-        self.thresholds = _first_thresholds(result, self.truth) if kept is None else kept
+        cuts = self._kept_cuts(result) or Cuts(_first_thresholds(result, self.truth))
+        self.thresholds, self._contour = cuts.thresholds, cuts.contour
         self.result_changed.emit()
         self.threshold_changed.emit()
+        self.contour_changed.emit()
 
-    def _kept_thresholds(self, result: ResultColumns | None) -> Thresholds | None:
+    def _kept_cuts(self, result: ResultColumns | None) -> Cuts | None:
         """Return what the analyst chose for these scores before."""
         if result is None or result.scores is None or self.folder is None:
             self._kept.forget()

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,33 +17,47 @@ _CALM_MS = 400  # without a move before it is written: a dragged line would writ
 
 _ONE_MOVE_SECONDS = 1.0  # moves that follow one another faster are taken back together
 
-_Move = tuple[Thresholds | None, Thresholds | None]
+
+@dataclass(frozen=True)
+class Cuts:
+    """Where the analyst cuts scores into zones and, if not there as well, heat maps."""
+
+    thresholds: Thresholds | None = None
+    contour: float | None = None
+    """The value of the maps at which contours are drawn; None: what stands for the thresholds."""
+
+
+_Move = tuple[Cuts, Cuts]
 """Before and after."""
 
 
-def _is_shift(before: Thresholds | None, after: Thresholds | None) -> bool:
-    """Whether a move leaves the zones that there are."""
-    return (before and before.zones) == (after and after.zones)
+def _shifted(before: Cuts, after: Cuts) -> str:
+    """Return what a move shifts; "" where zones, or a value of the contours' own, come or go."""
+    if before.thresholds == after.thresholds:
+        return "contour" if None not in (before.contour, after.contour) else ""
+    old, new = (cuts.thresholds and cuts.thresholds.zones for cuts in (before, after))
+    return "thresholds" if old == new else ""
 
 
 class ThresholdMoves:
-    """Where the thresholds were before each move; a line that is dragged moves once."""
+    """Where the cuts were before each move; a line that is dragged moves once."""
 
-    def __init__(self, put: Callable[[Thresholds | None], None]) -> None:
+    def __init__(self, put: Callable[[Cuts], None]) -> None:
         self._put = put
         self._done: list[_Move] = []
         self._undone: list[_Move] = []
         self._moved = float("-inf")
 
-    def add(self, before: Thresholds | None, after: Thresholds | None, *, follows: bool) -> bool:
+    def add(self, before: Cuts, after: Cuts, *, follows: bool) -> bool:
         """Note a move; tell whether it is one of its own.
 
         With `follows`, nothing else was done since the last move, which it may go on with. A
         review zone that comes or goes is a move of its own.
         """
         now = time.monotonic()
+        shifted = _shifted(before, after)
         goes_on = follows and bool(self._done) and now - self._moved < _ONE_MOVE_SECONDS
-        goes_on = goes_on and _is_shift(before, after) and _is_shift(*self._done[-1])
+        goes_on = goes_on and bool(shifted) and shifted == _shifted(*self._done[-1])
         self._moved = now
         self._undone.clear()
         if goes_on:
@@ -56,11 +71,11 @@ class ThresholdMoves:
         self._undone.clear()
 
     def undo(self) -> Rows:
-        """Put the thresholds where they were before the last move; no row is changed."""
+        """Put the cuts where they were before the last move; no row is changed."""
         return self._take(self._done, self._undone, 0)
 
     def redo(self) -> Rows:
-        """Move the thresholds again."""
+        """Move the cuts again."""
         return self._take(self._undone, self._done, 1)
 
     def _take(self, source: list[_Move], target: list[_Move], end: int) -> Rows:
@@ -73,7 +88,7 @@ class ThresholdMoves:
 
 
 class KeptThreshold(QObject):
-    """Remembers thresholds beside the scores that it was chosen for.
+    """Remembers cuts beside the scores that they were chosen for.
 
     A run that was trained further scores anew, so a threshold for its former scores is forgotten.
     """
@@ -83,13 +98,13 @@ class KeptThreshold(QObject):
         self._workspace = workspace
         self._name = ""
         self._mark = ""
-        self._value: Thresholds | None = None
+        self._value: Cuts | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_CALM_MS)
         self._timer.timeout.connect(self.write)
 
-    def find(self, run: str, folder_key: str, scores: NDArray[np.float32]) -> Thresholds | None:
+    def find(self, run: str, folder_key: str, scores: NDArray[np.float32]) -> Cuts | None:
         """Return what was chosen for these scores (N,), if anything was, and keep for them now."""
         self.write()
         self._name = f"threshold/{run}/{folder_key}"
@@ -98,23 +113,25 @@ class KeptThreshold(QObject):
         kept = self._workspace.setting(self._name, {})
         if kept.get("scores") != self._mark:
             return None
-        return Thresholds(kept["value"], kept.get("review"))
+        return Cuts(Thresholds(kept["value"], kept.get("review")), kept.get("contour"))
 
     def forget(self) -> None:
         """Keep nothing until there are scores again."""
         self.write()
         self._name = ""
 
-    def keep(self, value: Thresholds) -> None:
-        """Remember thresholds; they are written once they stay."""
-        if self._name:
+    def keep(self, value: Cuts) -> None:
+        """Remember cuts; they are written once they stay. Without thresholds there is nothing."""
+        if self._name and value.thresholds is not None:
             self._value = value
             self._timer.start()
 
     def write(self) -> None:
         """Write what is not written yet."""
         self._timer.stop()
-        if self._value is not None:
-            kept = {"value": self._value.fail, "review": self._value.review, "scores": self._mark}
+        if self._value is not None and self._value.thresholds is not None:
+            chosen = self._value.thresholds
+            kept = {"value": chosen.fail, "review": chosen.review, "scores": self._mark}
+            kept |= {"contour": self._value.contour}
             self._workspace.set_setting(self._name, kept)
             self._value = None

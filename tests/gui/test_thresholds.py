@@ -1,6 +1,7 @@
 """The threshold that the analyst chose comes back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,29 @@ def test_moving_within_zones_is_one_move_and_removing_them_another(session: Stil
     assert session.review == 13.0
     session.undo()
     assert session.review == 10.0
+
+
+def test_a_value_of_the_contours_is_kept_and_taken_back_like_thresholds(
+    session: StillSession, tmp_path: Path, image_folder: Path
+) -> None:
+    result, first = result_for(session), session.threshold
+    session.set_threshold(20.0)
+    session.set_contour(0.5)
+    for value in (0.6, 0.7):
+        session.set_contour(value)
+    session.undo()
+    assert (session.threshold, session.contour) == (20.0, 0.5)
+    session.undo()
+    assert (session.threshold, session.contour) == (20.0, None)
+    session.undo()
+    assert (session.threshold, session.contour) == (first, None)
+    for _ in range(3):
+        session.redo()
+    session.close()
+    again = StillSession(tmp_path)
+    again.put_folder(image_folder, synthetic_table(40))
+    again.put_result(result)
+    assert (again.threshold, again.contour) == (20.0, 0.7)
+    again.put_result(replace(result, scores=result.scores * 10))
+    assert again.contour is None
+    again.close()

@@ -52,6 +52,8 @@ from desktop_app.gui.zones import ZONE_TONES
 
 VIEWS = ("original", "heat", "mask", "reason", "reconstruction", "difference")
 _CONTOURED = ("original", "heat", "mask", "difference")
+_BEYOND = 0.5
+"""Share of the scale of the maps by which contours may lie above it."""
 _NO_LINES = np.zeros((0, 4), np.float32)
 
 Thumbnail = Callable[[int], QImage | None]
@@ -101,6 +103,7 @@ class Viewer(QWidget):
         self.reason_bar.returned.connect(lambda: self._look_at(self._left))
         self.panes["reason"].clicked.connect(self._open_normal)
         session.threshold_changed.connect(self._show_contours)
+        session.contour_changed.connect(self._show_contours)
         self.zoom.changed.connect(self._show_zoom)
         session.current_changed.connect(self.show_current)
         session.table_changed.connect(self.show_current)
@@ -233,6 +236,17 @@ class Viewer(QWidget):
         self._scale.setMaximumWidth(220)
         self._contour_text = ElidedLabel("", Qt.TextElideMode.ElideRight)
         set_role(self._contour_text, "caption")
+        tip = tr("Draw contours where the heat map reaches what stands for the thresholds")
+        self._follows = named(QToolButton(), tr("Follow threshold"), tip)
+        self._follows.setText(tr("Follow threshold"))
+        self._follows.setCheckable(True)
+        self._follows.setChecked(True)
+        self._follows.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._follows.clicked.connect(self._choose_contour)
+        tip = tr("Value of the heat map at which contours are drawn")
+        self.contour_value = SliderField(tr("Value of the contours"), 0.0, 1.0, 0.5, tip=tip)
+        self.contour_value.slider.setMinimumWidth(70)
+        self.contour_value.value_changed.connect(self._session.set_contour)
         self._probe = QLabel()
         self._probe.setFont(number_font(TYPE.caption))
         set_role(self._probe, "caption")
@@ -247,6 +261,8 @@ class Viewer(QWidget):
         row.addWidget(self.colours)
         row.addWidget(self._fade)
         row.addWidget(self._scale, 1)
+        row.addWidget(self._follows)
+        row.addWidget(self.contour_value, 1)
         row.addWidget(self._contour_text, 1)
         row.addWidget(self._probe)
         return row_widget
@@ -333,23 +349,52 @@ class Viewer(QWidget):
 
     def _show_contours(self) -> None:
         """Draw where the map reaches what stands for the thresholds, and say what that is."""
-        session, scale = self._session, self._contours
-        values: dict[str, float] = {}
-        cuts: tuple[tuple[Zone, float | None], ...]
-        cuts = (("review", session.review), ("fail", session.threshold))
-        for zone, score in cuts:
-            value = scale.value(score) if self._contoured.isChecked() else None
-            if value is not None:
-                values[ZONE_TONES[zone]] = value
+        values = self._contour_values() if self._contoured.isChecked() else {}
         drawn = []
         if self._map is not None:
             drawn = [(tone, contour(self._map, value)) for tone, value in values.items()]
         for key in _CONTOURED:
             self.panes[key].set_contours(drawn)
-        words = ", ".join(f"{value:.4g}" for value in values.values())
+        own = self._session.contour
+        words = ", ".join(f"{value:.4g}" for value in values.values()) if own is None else ""
         self._contour_text.setText(tr("contours at {values}", values=words) if words else "")
-        self._contour_text.setToolTip(scale.meaning())
-        self._contoured.setToolTip(f"{tr('Contours of the heat map')}\n{scale.meaning()}")
+        meaning = self._contours.meaning() if own is None else _own_contours(own)
+        self._contour_text.setToolTip(meaning)
+        self._contoured.setToolTip(f"{tr('Contours of the heat map')}\n{meaning}")
+        self._show_contour_value()
+
+    def _contour_values(self) -> dict[str, float]:
+        """Return the values of the map at which contours lie, by the tone that they have."""
+        session = self._session
+        if session.contour is not None:
+            return {ZONE_TONES["fail"]: session.contour}
+        cuts: tuple[tuple[Zone, float | None], ...]
+        cuts = (("review", session.review), ("fail", session.threshold))
+        found = {ZONE_TONES[zone]: self._contours.value(score) for zone, score in cuts}
+        return {tone: value for tone, value in found.items() if value is not None}
+
+    def _show_contour_value(self) -> None:
+        """Offer a value of the contours' own on the scale of all maps, and more."""
+        own, is_drawn = self._session.contour, self._contoured.isChecked()
+        self._follows.setVisible(is_drawn)
+        self._follows.setChecked(own is None)
+        self.contour_value.setVisible(is_drawn and own is not None)
+        self._contour_text.setVisible(own is None)
+        if own is not None:
+            low, high = self._maps.limits
+            low, high = min(low, own), max(high + _BEYOND * (high - low), own)
+            decimals = int(np.clip(3 - np.floor(np.log10(max(high - low, 1e-9))), 0, 9))
+            self.contour_value.set_range(low, high, decimals)
+            self.contour_value.set_value(own)
+
+    def _choose_contour(self, follows: bool) -> None:
+        """Let contours follow the thresholds, or begin with a value of their own where they are."""
+        if follows:
+            self._session.set_contour(None)
+            return
+        values = self._contour_values()
+        low, high = self._maps.limits
+        self._session.set_contour(values.get(ZONE_TONES["fail"], (low + high) / 2))
 
     def _colour_map(self) -> None:
         """Lay the map of the current image over the photograph, on the scale of all maps."""
@@ -512,3 +557,8 @@ def _no_reasons() -> str:
 
 def _no_rebuilding() -> str:
     return tr("The method of the open run cannot rebuild images.")
+
+
+def _own_contours(value: float) -> str:
+    text = tr("Where the heat map reaches {value}, which was chosen here")
+    return text.format(value=f"{value:.4g}")

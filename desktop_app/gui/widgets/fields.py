@@ -173,6 +173,15 @@ class SliderField(QWidget):
             self.number.setValue(value)
             self.slider.setValue(self._step(self.number.value()))
 
+    def set_range(self, low: float, high: float, decimals: int) -> None:
+        """Take other ends without telling anybody; the number is clipped to them."""
+        self._low, self._high = low, high
+        with QSignalBlocker(self.number):
+            self.number.setDecimals(decimals)
+            self.number.setRange(low, high)
+            self.number.setSingleStep(max(10.0**-decimals, (high - low) / 100))
+        self.set_value(self.number.value())
+
     def _slid(self, step: int) -> None:
         share = step / _STEPS
         if self._logarithmic:

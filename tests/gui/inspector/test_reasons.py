@@ -145,6 +145,38 @@ def test_contours_follow_both_thresholds(
     assert pane._contours == []
 
 
+def test_contours_lie_at_a_value_of_their_own_until_they_follow_again(
+    qtbot: QtBot, viewer: Viewer, session: StillSession
+) -> None:
+    slope = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    session.put_result(result_for(session))
+    session.result.maps[:] = slope * np.linspace(1, 2, 22, dtype=np.float32)[:, None, None]
+    viewer._contours._find()
+    session.set_thresholds(Thresholds(18.0, 5.0))
+    pane, drawn = viewer.panes["heat"], viewer.contour_value
+    qtbot.waitUntil(lambda: len(pane._contours) == 2)
+    assert drawn.isHidden()
+
+    viewer._follows.click()
+    assert session.contour == pytest.approx(viewer._contours.value(18.0))
+    assert [tone for tone, _lines in pane._contours] == ["bad"]
+    high = pane._contours[0][1]
+    drawn.number.setValue(0.25)
+    assert session.contour == 0.25
+    assert not drawn.isHidden()
+    assert min(line.y1() for line in pane._contours[0][1]) < min(line.y1() for line in high)
+    session.set_threshold(8.0)
+    assert session.contour == 0.25
+    session.set_contour(40.0)  # far beyond the scale of the maps
+    assert drawn.value() == 40.0
+
+    viewer._follows.click()
+    assert (session.contour, len(pane._contours), drawn.isHidden()) == (None, 2, True)
+    session.undo()
+    assert session.contour == 40.0
+    assert not viewer._follows.isChecked()
+
+
 def test_the_mask_has_a_view_of_its_own(
     qtbot: QtBot, viewer: Viewer, session: StillSession
 ) -> None:
