@@ -6,12 +6,13 @@ encode images, by the latents of the square cut out around it. Groups are those 
 whose tree is built once and cut at any number.
 
 Ward, Hierarchical grouping to optimize an objective function, 1963. A number of groups is suggested
-by the gap statistic of Tibshirani, Walther & Hastie, 2001, read at its bend:
+where the curve of what they leave unexplained bends most (Satopaa et al., Kneedle, 2011):
 
-    gap(K) = log W'(K) - log W(K),   W(K) = mean |x - mean of its group|^2
+    K = argmax of the distance of log W(K) below the line between its ends,
+    W(K) = mean |x - mean of its group|^2
 
-with W' of a Gaussian cloud that has the mean and covariance of the descriptors. Anomalies seldom
-form groups that lie apart, and of others the widest silhouettes are those of two or three.
+Anomalies seldom form groups that lie apart, and of others the widest silhouettes (Rousseeuw, 1987)
+are those of two halves.
 
 Shapes: N images, C channels, H rows, W columns, D numbers of a descriptor, K groups.
 """
@@ -35,7 +36,6 @@ _HALF = 0.5  # share of the way from the median of a map to its peak that belong
 _MARGIN = 0.25  # of the anomaly's side, left around it in a square cut out
 _SMALLEST = 0.2  # side of a square cut out, as a share of the image
 _DIRECTIONS = 8  # bins of edges over half a turn
-_CLOUD = 1000  # points of the cloud that groups are compared with
 _NOTHING = 1e-9  # share of the whole sum of squares that counts as none
 _CLIP = 4.0  # standard deviations beyond which one number of a descriptor counts no more
 
@@ -49,7 +49,7 @@ class Grouping:
     tree: NDArray[np.float64]
     """(N - 1, 4), as scipy.cluster.hierarchy.linkage returns it."""
     suggested: int
-    """The number of groups beyond which another one tells little more than of a cloud."""
+    """The number of groups beyond which another one tells little more."""
 
     def __len__(self) -> int:
         return len(self.distances)
@@ -82,7 +82,7 @@ def grouping(blocks: Mapping[str, Floats]) -> Grouping:
     condensed = pdist(points)
     tree = linkage(condensed, "ward")
     distances = squareform(condensed).astype(np.float32)
-    return Grouping(distances, tree, _suggested(tree, points))
+    return Grouping(distances, tree, _suggested(tree))
 
 
 def squares_around(maps: Floats) -> NDArray[np.float64]:
@@ -230,20 +230,13 @@ def _cut(tree: NDArray[np.float64], count: int, images: int) -> Numbers:
     return fcluster(tree, min(count, images), "maxclust").astype(np.int64)
 
 
-def _suggested(tree: NDArray[np.float64], points: NDArray[np.float64]) -> int:
-    from scipy.cluster.hierarchy import linkage
-
-    most = min(MOST_SUGGESTED, len(points) - 1)
+def _suggested(tree: NDArray[np.float64]) -> int:
+    most = min(MOST_SUGGESTED, len(tree))
     if most < 2:
         return 1
-    random = np.random.default_rng(0)
-    count = min(len(points), _CLOUD)
-    weights = random.standard_normal((count, len(points))) / np.sqrt(len(points))
-    cloud = linkage(weights @ (points - points.mean(axis=0)), "ward")
-    gap = np.log(_left(cloud, most)) - np.log(_left(tree, most))
-    number = np.arange(1, most + 1)
-    chord = gap[0] + (gap[-1] - gap[0]) * (number - 1) / (most - 1)
-    return int(max(2, number[(gap - chord).argmax()]))
+    told = -np.log(_left(tree, most))
+    chord = np.linspace(told[0], told[-1], most)
+    return max(2, 1 + int((told - chord).argmax()))
 
 
 def _left(tree: NDArray[np.float64], most: int) -> NDArray[np.float64]:
