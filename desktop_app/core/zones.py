@@ -9,13 +9,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop_app.core.scoring import ThresholdTable
+from desktop_app.core.scoring import ThresholdTable, mad_threshold, quantile_threshold
 from desktop_app.sdk.errors import InvalidInput
 
 Zone = Literal["pass", "review", "fail"]
 
 NAMES: tuple[Zone, ...] = ("pass", "review", "fail")
 """By code; the most unusual zone is the last."""
+
+
+_QUANTILE = 0.99
+"""Of the scores of images known to be normal: a hundredth of them is flagged."""
 
 
 @dataclass(frozen=True)
@@ -92,3 +96,28 @@ def zone_counts(table: ThresholdTable, thresholds: Thresholds) -> dict[Zone, Zon
         counts["review"] = ZoneCount(last.tp - fail.tp, last.fp - fail.fp)
     counts["pass"] = ZoneCount(last.fn, last.tn)
     return counts
+
+
+def first_thresholds(
+    scores: NDArray[np.floating[Any]],
+    truth: NDArray[np.int8],
+    unseen: NDArray[np.bool_] | None = None,
+) -> Thresholds:
+    """Return the threshold to begin with for scores (N,), NaN where there is none.
+
+    `truth` (N,) is 1 for anomalous, 0 for normal, -1 for unknown images; `unseen` (N,) tells which
+    were not trained on. Where both kinds are known, the threshold of the best F1; with normal
+    images alone, a high quantile of them; else three robust deviations above the median: a quantile
+    would flag the same share of a folder whatever is in it. Raises InvalidInput without a score.
+    """
+    there = np.isfinite(scores)
+    normal, anomalous = there & (truth == 0), there & (truth == 1)
+    if normal.any() and anomalous.any():
+        known = normal | anomalous
+        return Thresholds(ThresholdTable.build(scores[known], truth[known] == 1).best_f1()[1])
+    usual = normal if normal.any() else there
+    if unseen is not None and (usual & unseen).any():
+        usual = usual & unseen
+    if normal.any():
+        return Thresholds(quantile_threshold(scores[usual], _QUANTILE))
+    return Thresholds(mad_threshold(scores[usual]))

@@ -19,10 +19,10 @@ from desktop_app.core.images import ImageFolder
 from desktop_app.core.jobs import Runner
 from desktop_app.core.regions import Region
 from desktop_app.core.runs import Run
-from desktop_app.core.scoring import ThresholdTable, quantile_threshold, truth_from_labels
+from desktop_app.core.scoring import truth_codes
 from desktop_app.core.table import ImageTable
 from desktop_app.core.workspace import Workspace
-from desktop_app.core.zones import Thresholds
+from desktop_app.core.zones import Thresholds, first_thresholds
 from desktop_app.gui.background import Background
 from desktop_app.gui.i18n import tr
 from desktop_app.gui.indexing import Indexing
@@ -44,7 +44,6 @@ _COMBINED: dict[Mode, Callable[[Mask, Mask], Mask]] = {
     "subtract": lambda before, mask: before & ~mask,
     "toggle": lambda before, mask: before ^ mask,
 }
-_NORMAL_QUANTILE = 0.99
 """Without known anomalies, the threshold leaves one in a hundred images above it."""
 
 
@@ -96,7 +95,7 @@ class Session(QObject):
         self.selected: Mask = np.zeros(0, np.bool_)
         self.visible: Mask = np.zeros(0, np.bool_)
         self.current = -1
-        self._truth = _truth(self.table)
+        self._truth = truth_codes(self.table.labels)
         catalog = cached_catalog()
         self.catalog: list[MethodInfo] = catalog.methods if catalog is not None else []
 
@@ -377,7 +376,7 @@ class Session(QObject):
         self.selected = np.zeros(count, np.bool_)
         self.visible = np.ones(count, np.bool_)
         self.current = -1
-        self._truth = _truth(self.table)
+        self._truth = truth_codes(self.table.labels)
 
     def _take_catalog(self, methods: list[MethodInfo]) -> None:
         self.catalog = methods
@@ -442,27 +441,12 @@ def _no_table() -> ImageTable:
     return ImageTable(none, [], [], [], [], [], [], sides, sides)
 
 
-def _truth(table: ImageTable) -> NDArray[np.int8]:
-    truth = truth_from_labels(table.labels)
-    if truth is None:
-        return np.full(len(table), -1, np.int8)
-    return np.where(truth.labelled, truth.anomalous.astype(np.int8), np.int8(-1))
-
-
 def _first_thresholds(result: ResultColumns | None, truth: NDArray[np.int8]) -> Thresholds | None:
-    """Return the best threshold by labels, or a high quantile where anomalies are not known."""
     if result is None or result.scores is None or len(result.scores) != len(truth):
         return None
-    known = np.isfinite(result.scores)
-    labelled = known & (truth >= 0)
-    if (truth[labelled] == 1).any() and (truth[labelled] == 0).any():
-        table = ThresholdTable.build(result.scores[labelled], truth[labelled] == 1)
-        return Thresholds(table.best_f1()[1])
-    unseen = known & result.unseen if result.unseen is not None else known
-    known = unseen if unseen.any() else known
-    if not known.any():
+    if not np.isfinite(result.scores).any():
         return None
-    return Thresholds(quantile_threshold(result.scores[known], _NORMAL_QUANTILE))
+    return first_thresholds(result.scores, truth, result.unseen)
 
 
 def _runs(workspace: Workspace) -> list[Run]:

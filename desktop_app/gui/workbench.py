@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, Qt, QUrl
+from PySide6.QtCore import QByteArray, QSize, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from desktop_app.gui.training.panel import TrainingPanel
 
 _SIZE = (1440, 900)
+_FRAME = (0, 40)
+"""Room for the title bar around the window, in logical pixels."""
 _LAYOUT_VERSION = 1
 _DOCK_WIDTHS = {"library": 250, "method": 340}
 _DOCK_HEIGHTS = {"library": 540, "runs": 260}
@@ -86,7 +88,7 @@ class Workbench(QMainWindow):
         self.setWindowTitle("Loupe")
         self.setWindowIcon(icon("loupe", "accent"))
         self.setAcceptDrops(True)
-        self.resize(*_SIZE)
+        self.resize(QSize(*_SIZE).boundedTo(self.screen().availableSize() - QSize(*_FRAME)))
         self.setDockOptions(
             QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks
         )
@@ -324,9 +326,17 @@ class Workbench(QMainWindow):
 
     def choose_folder(self) -> None:
         """Ask for a folder of images."""
-        chosen = QFileDialog.getExistingDirectory(self, tr("Open a folder of images"))
+        chosen = QFileDialog.getExistingDirectory(
+            self, tr("Open a folder of images"), self._likely_place()
+        )
         if chosen:
             self.open_folder(Path(chosen))
+
+    def _likely_place(self) -> str:
+        """Return where the next folder may lie: beside the open one, or among the pictures."""
+        if self.session.folder is not None:
+            return str(self.session.folder.root.parent)
+        return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
 
     def choose_workspace(self) -> None:
         """Ask for a workspace, or an empty folder to make one in."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from desktop_app.core.scoring import ThresholdTable
-from desktop_app.core.zones import NAMES, Thresholds, zone_counts
+from desktop_app.core.zones import NAMES, Thresholds, first_thresholds, zone_counts
 from desktop_app.sdk.errors import InvalidInput
 
 SCORES = np.array([0.0, 1.0, 2.0, 3.0, np.nan])
@@ -46,3 +46,23 @@ def test_counts_of_zones_equal_those_of_their_masks(review: float | None) -> Non
         inside = thresholds.within(scores, zone)
         assert count.anomalous == (inside & positive).sum()
         assert count.normal == (inside & ~positive).sum()
+
+
+def test_the_threshold_to_begin_with_follows_from_what_is_known() -> None:
+    scores = np.concatenate([np.linspace(0, 1, 99), [9.0, 10.0, np.nan]])
+    truth = np.full(102, -1, np.int8)
+    unseen = np.ones(102, np.bool_)
+    unseen[50:99] = False
+
+    nothing_known = first_thresholds(scores, truth)
+    assert (scores >= nothing_known.fail).sum() == 2  # both, and not a fixed share
+    assert first_thresholds(scores[:99], truth[:99]).fail > 1  # of usual images alone none
+
+    truth[:99] = 0
+    assert (scores[:99] >= first_thresholds(scores, truth).fail).sum() == 0  # 99 * .01 < 1
+    assert first_thresholds(scores, truth, unseen).fail < 0.6  # those not trained on alone
+
+    truth[99] = 1
+    assert first_thresholds(scores, truth).fail == 9.0
+    with pytest.raises(InvalidInput, match="at least one score"):
+        first_thresholds(scores[101:], truth[101:])

@@ -38,11 +38,12 @@ from desktop_app.core.scoring import (
     ThresholdTable,
     is_normal,
     precision_recall_curve,
-    quantile_threshold,
     roc_curve,
+    some_scores,
+    truth_codes,
     truth_from_labels,
 )
-from desktop_app.core.zones import Thresholds, zone_counts
+from desktop_app.core.zones import Thresholds, first_thresholds, zone_counts
 
 FLOORS = {"mean_image": "mean image", "principal_components": "principal components"}
 """How the baselines of an evaluation are called."""
@@ -74,12 +75,9 @@ class Findings:
 
 def report_of(summary: RunSummary, findings: Findings, galleries: Sequence[Gallery] = ()) -> Report:
     """Return what is told of scores. Raises InvalidInput where one is not finite or none is."""
-    values = np.asarray(findings.scores, dtype=np.float64)
+    values = some_scores(findings.scores)
     labels, evaluation = findings.labels, findings.evaluation
-    thresholds = findings.thresholds
-    if thresholds is None:
-        best = evaluation.threshold_f1
-        thresholds = Thresholds(quantile_threshold(values, 0.99) if best is None else best)
+    thresholds = findings.thresholds or first_thresholds(values, truth_codes(labels))
     truth = truth_from_labels(labels)
     if truth is not None and truth.anomalous.any():
         known = truth.labelled

@@ -4,9 +4,10 @@ One convention throughout: a higher score is more unusual, and an image counts a
 its score is greater than or equal to the threshold.
 """
 
+from desktop_app.core.scoring.checks import some_scores
 from desktop_app.core.scoring.evaluation import Evaluation, evaluate
 from desktop_app.core.scoring.intervals import Interval, binomial_interval, bootstrap_interval
-from desktop_app.core.scoring.labels import Truth, is_normal, truth_from_labels
+from desktop_app.core.scoring.labels import Truth, is_normal, truth_codes, truth_from_labels
 from desktop_app.core.scoring.pixels import AUPRO_LIMIT, Masks, aupro, pixel_auroc
 from desktop_app.core.scoring.probability import (
     Calibration,
@@ -68,6 +69,8 @@ __all__ = [
     "precision_recall_curve",
     "quantile_threshold",
     "roc_curve",
+    "some_scores",
     "tail_thresholds",
+    "truth_codes",
     "truth_from_labels",
 ]

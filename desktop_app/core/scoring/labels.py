@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from desktop_app.core.layout import NORMAL_NAMES
 from desktop_app.core.scoring.checks import Booleans
@@ -31,3 +32,11 @@ def truth_from_labels(labels: Sequence[str]) -> Truth | None:
     if not normal.any():
         return None
     return Truth(labelled, labelled & ~normal)
+
+
+def truth_codes(labels: Sequence[str]) -> NDArray[np.int8]:
+    """Return (N,): 1 for anomalous, 0 for normal, -1 for unknown images, by their labels."""
+    truth = truth_from_labels(labels)
+    if truth is None:
+        return np.full(len(labels), -1, np.int8)
+    return np.where(truth.labelled, truth.anomalous.astype(np.int8), np.int8(-1))
