@@ -22,6 +22,7 @@ from desktop_app.worker.watching import Seen, Watch
 
 _QUANTILE = 0.99
 """Without a threshold, one in a hundred usual images would be flagged."""
+_MOST_FOLDERS = 500  # systems tell of changes in only so many
 _MOST_LISTING = 0.25  # share of the time that listing the folder may take
 
 
@@ -33,7 +34,7 @@ def watch(options: argparse.Namespace) -> int:
     result = run.result(folder.key)
     made_folder(result.path)
     if options.attended:
-        threading.Thread(target=_stop_at_end_of_input, args=(commands,), daemon=True).start()
+        threading.Thread(target=_follow_input, args=(commands,), daemon=True).start()
     with stopped_by_interrupt(commands), owned(result, commands):
         result.write_spec(apply_spec(run, str(folder.root), options.device, options.threads))
         session = Watch(run, folder, result, device, settle_seconds=options.settle)
@@ -43,44 +44,55 @@ def watch(options: argparse.Namespace) -> int:
         teller = _Teller(threshold, as_json=options.json)
         teller.begin(session)
         try:
-            _go_on(session, commands, teller, options.every)
+            _go_on(session, commands, teller, options.every, options.settle)
         finally:
             session.keep()
         teller.end()
     return 0
 
 
-def _go_on(session: Watch, commands: Commands, teller: "_Teller", every: float) -> None:
-    """Look at the folder again and again until "stop" comes."""
-    pause = 0.0
-    while not _is_stopped(commands, pause):
+def _go_on(
+    session: Watch, commands: Commands, teller: "_Teller", every: float, settle: float
+) -> None:
+    """Look at the folder again and again, and whenever it is said to have changed, until "stop".
+
+    While a file is being written the next look comes as soon as that may have ended.
+    """
+    least, pause = 0.0, 0.0
+    while not _is_stopped(commands, least, pause):
         began = time.monotonic()
         try:
             for seen in session.look():
                 teller.images(seen)
                 began = time.monotonic()
-                if _is_stopped(commands, 0.0):
+                if _is_stopped(commands, 0.0, 0.0):
                     return
             teller.folder_is_there()
+            teller.folders(session.folders)
         except InvalidInput as problem:
             teller.folder_is_away(str(problem))
-        pause = max(every, (time.monotonic() - began) * (1 / _MOST_LISTING - 1))
+        least = (time.monotonic() - began) * (1 / _MOST_LISTING - 1)
+        pause = max(least, min(every, settle / 2) if session.waiting else every)
 
 
-def _is_stopped(commands: Commands, pause: float) -> bool:
-    """Wait and tell whether "stop" came meanwhile."""
-    deadline = time.monotonic() + pause
+def _is_stopped(commands: Commands, least: float, pause: float) -> bool:
+    """Wait for a pause, which "look" ends after `least` seconds; tell whether "stop" came."""
+    began, wanted = time.monotonic(), False
     while True:
-        if commands.next(max(0.0, deadline - time.monotonic())) == "stop":
+        end = began + (least if wanted else pause)
+        command = commands.next(max(0.0, end - time.monotonic()))
+        if command == "stop":
             return True
-        if time.monotonic() >= deadline:
+        wanted = wanted or command == "look"
+        if command is None and time.monotonic() >= began + (least if wanted else pause):
             return False
 
 
-def _stop_at_end_of_input(commands: Commands) -> None:
-    """Stop when whoever started this process lets go of it."""
-    for _line in sys.stdin:
-        pass
+def _follow_input(commands: Commands) -> None:
+    """Take wishes from whoever started this process; stop when they let go of it."""
+    for line in sys.stdin:
+        if line.strip() == "look":
+            commands.put("look")
     commands.put("stop")
 
 
@@ -92,6 +104,7 @@ class _Teller:
         self._as_json = as_json
         self._counts = {"images": 0, "flagged": 0, "problems": 0}
         self._is_away = False
+        self._folders: frozenset[str] = frozenset()
 
     def begin(self, session: Watch) -> None:
         """Tell what is compared with."""
@@ -125,6 +138,13 @@ class _Teller:
         if self._is_away:
             self._tell("back", {}, "The folder is there again.", sys.stderr)
         self._is_away = False
+
+    def folders(self, folders: frozenset[str]) -> None:
+        """Tell a machine in which folders images may arrive, whenever these are others."""
+        if self._as_json and folders != self._folders:
+            some = sorted(folders, key=lambda path: (path.count("/"), path))[:_MOST_FOLDERS]
+            self._tell("folders", {"folders": some}, "", sys.stdout)
+        self._folders = folders
 
     def end(self) -> None:
         """Tell what there was in all."""

@@ -1,7 +1,8 @@
 """New images of a folder as they arrive, and what was said of them beside the folder's results.
 
 A file counts as arrived once its size and time have stayed the same for a while: until then it is
-being written. Folders are listed again and again, which works on network drives as well.
+being written. Folders are listed again and again, which works on network drives as well; whoever
+hears of a change asks at once.
 """
 
 import time
@@ -55,6 +56,8 @@ class Watcher:
         self._waiting: dict[str, tuple[Stamp, float]] = {}  # and since when they are like this
         self._settle_seconds = settle_seconds
         self._clock = clock
+        self.folders: frozenset[str] = frozenset()
+        """POSIX paths of the folders that were listed last, relative, "" for the root."""
 
     @property
     def waiting(self) -> int:
@@ -66,7 +69,8 @@ class Watcher:
 
         Raises InvalidInput while the folder cannot be listed.
         """
-        found = listed(self._root)
+        found, folders = _walked_files(self._root)
+        self.folders = frozenset(folders)
         now = self._clock()
         arrivals = []
         for path, stamp in found.items():
@@ -100,11 +104,18 @@ def listed(root: Path) -> dict[str, Stamp]:
 
     Raises InvalidInput when the folder cannot be listed.
     """
+    return _walked_files(root)[0]
+
+
+def _walked_files(root: Path) -> tuple[dict[str, Stamp], list[str]]:
+    """Return every image file below a folder, and all folders that may hold such."""
     found: dict[str, Stamp] = {}
+    folders = []
     for folder in walked(root, without=recognised_layout(root).masks_folder):
         start = f"{folder.path}/" if folder.path else ""
         found.update({start + file.name: (file.size, file.mtime_ns) for file in folder.files})
-    return found
+        folders.append(folder.path)
+    return found, folders
 
 
 def scored_files(folder: ImageFolder, result: Result) -> dict[str, Stamp]:

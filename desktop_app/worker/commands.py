@@ -1,4 +1,4 @@
-"""What a job is told while it runs: pause, resume, stop, checkpoint, preview.
+"""What a job is told while it runs: pause, resume, stop, checkpoint, preview, look.
 
 Commands arrive over a private pipe from any window that attaches, or straight from the thread that
 runs the job. When a window goes away the job checkpoints and carries on.
@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from desktop_app.core.channel import Address, receive, send
 from desktop_app.sdk.errors import WorkerLost
 
-Command = Literal["pause", "resume", "stop", "checkpoint", "preview"]
+Command = Literal["pause", "resume", "stop", "checkpoint", "preview", "look"]
 
 
 class Stopped(Exception):

@@ -106,6 +106,16 @@ class Watch:
         self._kept_at = clock()
         self._keeping_seconds = 0.0
 
+    @property
+    def waiting(self) -> int:
+        """How many files are still being written."""
+        return self._watcher.waiting
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The folders in which images may arrive, relative to the watched one."""
+        return self._watcher.folders
+
     def look(self) -> Iterator[list[Seen]]:
         """Look at what has arrived; yield what came of it, some images at a time.
 

@@ -37,7 +37,7 @@ def started(run: Run, folder: Path, *options: str) -> "subprocess.Popen[str]":
 def told(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout is not None
     line: dict[str, Any] = json.loads(process.stdout.readline())
-    return line
+    return line if line["type"] != "folders" else told(process)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals.")
@@ -77,3 +77,33 @@ def test_it_ends_with_whoever_started_it(
 
     assert outcome.code == 0, outcome.err
     assert "0 images scored" in outcome.err
+
+
+def test_a_wish_to_look_ends_the_pause_and_a_half_written_file_is_waited_for(
+    trained_run: Run, mvtec_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "incoming"
+    (folder / "inner").mkdir(parents=True)
+    process = started(trained_run, folder, "--every", "600", "--attended")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    told(process)
+    folders = json.loads(process.stdout.readline())
+    assert (folders["type"], folders["folders"]) == ("folders", ["", "inner"])
+
+    whole = min(mvtec_folder.glob("test/*/*.png")).read_bytes()
+    with (folder / "inner" / "a.png").open("wb") as file:
+        for part in range(8):  # longer than files must settle
+            file.write(whole[part * len(whole) // 8 : (part + 1) * len(whole) // 8])
+            file.flush()
+            if not part:
+                process.stdin.write("look\n")
+                process.stdin.flush()
+            time.sleep(0.04)
+    line = told(process)
+    process.stdin.close()
+    assert (line["type"], line["path"], line["is_replaced"]) == ("image", "inner/a.png", False)
+    assert process.wait(timeout=60) == 0
+    process.stdout.close()
+    assert process.stderr is not None
+    process.stderr.close()

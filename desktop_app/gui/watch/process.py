@@ -12,7 +12,10 @@ from PySide6.QtCore import QObject, QProcess, Signal
 
 from desktop_app.core.jobs import worker_threads
 from desktop_app.gui.i18n import tr
+from desktop_app.gui.watch.notices import FolderNotices
 
+_SETTLE_SECONDS = "0.5"
+"""For which a file must not have changed: the system tells of new files, not of finished ones."""
 _PATIENCE_MILLISECONDS = 5000  # until a process that should end is killed
 
 
@@ -49,6 +52,9 @@ class FolderWatch(QObject):
         self._process: QProcess | None = None
         self._rest = b""
         self._is_stopped = False
+        self._root = Path()
+        self._notices = FolderNotices(self)
+        self._notices.changed.connect(self.look)
 
     @property
     def is_running(self) -> bool:
@@ -59,13 +65,19 @@ class FolderWatch(QObject):
         """Begin, or go on where a stopped watch left off."""
         if self._process is not None:
             return
-        self._rest, self._is_stopped = b"", False
+        self._rest, self._is_stopped, self._root = b"", False, folder
         process = self._process = QProcess(self)
         process.readyReadStandardOutput.connect(self._read)
         process.finished.connect(self._take_end)
         process.errorOccurred.connect(self._take_error)
         arguments = ["-m", "desktop_app", "watch", str(run), str(folder), "--json", "--attended"]
+        arguments += ["--settle", _SETTLE_SECONDS]
         process.start(sys.executable, [*arguments, "--threads", str(worker_threads())])
+
+    def look(self) -> None:
+        """Let the worker look at the folder now: something has changed there."""
+        if self._process is not None and not self._is_stopped:
+            self._process.write(b"look\n")
 
     def stop(self) -> None:
         """Let the worker write its scores and end."""
@@ -90,6 +102,8 @@ class FolderWatch(QObject):
             match line.get("type"):
                 case "watching":
                     self.began.emit(line["threshold"], line["known"])
+                case "folders":
+                    self._notices.follow(self._root / part for part in line["folders"])
                 case "away":
                     self.away_changed.emit(line["problem"])
                 case "back":
@@ -114,6 +128,7 @@ class FolderWatch(QObject):
             return
         self._read()
         self._process = None
+        self._notices.follow(())
         told = bytes(process.readAllStandardError().data()).decode("utf-8", "replace").strip()
         process.deleteLater()
         problem = told.splitlines()[-1] if told else tr("The worker ended unexpectedly.")

@@ -167,3 +167,20 @@ def test_a_stopped_watch_can_go_on(
     assert panel._state.text() == "Stopped"
     qtbot.mouseClick(panel._toggle, Qt.MouseButton.LeftButton)
     assert started == [mvtec_folder]
+
+
+def test_a_new_file_makes_the_worker_look_at_once(qtbot: QtBot, tmp_path: Path) -> None:
+    watch, looks = FolderWatch(), []
+    watch._notices.changed.connect(lambda: looks.append(time.monotonic()))
+    watch._root = tmp_path
+    (tmp_path / "inner").mkdir()
+    watch.take([{"type": "folders", "folders": ["", "inner"]}])
+    assert sorted(watch._notices.folders) == [str(tmp_path), str(tmp_path / "inner")]
+    for number in range(20):
+        (tmp_path / "inner" / f"{number}.png").write_bytes(b"")
+    qtbot.waitUntil(lambda: bool(looks))
+    qtbot.wait(150)
+    assert len(looks) <= 2  # for twenty files
+    watch.take([{"type": "folders", "folders": [""]}])
+    assert watch._notices.folders == [str(tmp_path)]
+    watch.deleteLater()
