@@ -16,6 +16,8 @@ from desktop_app.core.table import ImageTable
 from desktop_app.core.watched import with_watched
 
 _RANGE_MAPS = 200
+_RANGE_SIDE = 256
+"""Pixels along a side of the maps that a scale is taken from."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,15 @@ def _column(
     return column
 
 
+def thinned(maps: NDArray[Any]) -> NDArray[Any]:
+    """Return maps (N, H, W) with evenly fewer pixels where they are large, not read yet."""
+    step = max(1, max(maps.shape[1:]) // _RANGE_SIDE)
+    return maps[:, step // 2 :: step, step // 2 :: step]
+
+
 def _map_range(maps: NDArray[Any] | None) -> tuple[float, float]:
     if maps is None or not len(maps):
         return 0.0, 1.0
-    some = np.asarray(maps[:: max(1, len(maps) // _RANGE_MAPS)])
+    some = thinned(maps)[:: max(1, len(maps) // _RANGE_MAPS)]
     low, high = np.nanpercentile(some, (1, 99.9))
     return float(low), float(max(high, low + 1e-12))

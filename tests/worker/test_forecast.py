@@ -69,3 +69,19 @@ def test_folders_are_foretold_and_then_looked_at(folder: ImageFolder) -> None:
     forecast(cache, folder, table, lambda images: sums.append(images.sum()))
 
     assert len(sums) == 2  # one to warm up, one that counts
+
+
+def test_the_tiles_of_images_count(folder: ImageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TRIED", 64)
+    table, sizes = folder.list_files(), list[int]()
+    cache = PixelCache(folder, 8, 1)
+
+    def look(images: Images) -> None:
+        sizes.append(len(images))
+
+    assert forecast(cache, folder, table, look) is None
+    found = forecast(cache, folder, table, look, tiles=30)
+
+    assert found is not None
+    assert found.images == len(table)
+    assert sizes == [1, 1]  # 64 tiles are two images and a bit

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from desktop_app.core.columns import ResultColumns
+from desktop_app.core.columns import ResultColumns, thinned
 from desktop_app.gui.methods import can
 from desktop_app.gui.scorescale import usual_rows
 from desktop_app.gui.session import Session
@@ -127,7 +127,7 @@ class HeatMaps(QObject):
         result, rows = self._session.result, usual_rows(self._session)
         if result is None or result.maps is None or not len(rows):
             return
-        maps = result.maps
+        maps = thinned(result.maps)
         chosen = even_rows(len(rows), _USUAL_MAPS)
         places = np.sort(result.index[rows[np.unique(chosen)]])
 

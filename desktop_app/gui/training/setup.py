@@ -499,6 +499,8 @@ class TrainPanel(QWidget):
         folder = self._session.folder
         self._folder.setText(folder.root.name if folder is not None else tr("No folder is open"))
         self._folder.setToolTip(str(folder.root) if folder is not None else "")
+        if "overlap" in self.data.values():
+            self.data.row("overlap").setEnabled(bool(self.data.values()["tile"]))
         remark, warns = self._remark()
         self._images.setText(remark)
         region = self._session.region

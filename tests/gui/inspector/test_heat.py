@@ -125,3 +125,26 @@ def test_a_contour_surrounds_what_is_above_it_and_ends_at_the_edge() -> None:
 def test_a_level_that_no_value_reaches_has_no_contour() -> None:
     assert contour(np.zeros((4, 5)), 1.0).shape == (0, 4)
     assert contour(np.full((4, 5), np.nan), 1.0).shape == (0, 4)
+
+
+def test_large_maps_are_coloured_with_as_many_pixels_as_a_screen_shows() -> None:
+    rows, columns = np.mgrid[:2048, :2048] / 2048
+
+    picture = heat_rgba(rows + columns, (0.0, 2.0), GREY, fade=False)
+
+    assert picture.shape == (1024, 1024, 4)
+    assert abs(int(picture[512, 256, 0]) - 96) <= 1
+
+
+def test_steps_of_the_scale_colour_each_value_as_it_would_be_alone() -> None:
+    values = np.random.default_rng(0).normal(0.5, 0.5, (64, 64))
+
+    for usual in (None, 0.3, 1.5):
+        together = heat_rgba(values, (0.0, 1.0), GREY, usual=usual)
+        share = np.clip(values, 0, 1)
+        assert np.abs(together[..., 0] - share * 255).max() <= 1.1
+        above = share / 0.6
+        if usual is not None:
+            span = max(1 - usual, 0) or 1.0
+            above = np.clip((values - usual) / span, 0, 1) / 0.6
+        assert np.abs(together[..., 3] - np.minimum(above, 1) * 255).max() <= 1.5

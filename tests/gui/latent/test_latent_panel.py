@@ -11,10 +11,11 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
-from desktop_app.core.runs import JobState
+from desktop_app.core.runs import JobState, Run
 from desktop_app.gui.filtering import among, shared_filter
 from desktop_app.gui.latent.keeping import kept_layout
 from desktop_app.gui.latent.panel import LatentPanel
+from desktop_app.gui.methods import can
 from desktop_app.gui.tags import shared_tags
 from tests.gui.fakes import FakeJob
 from tests.gui.fakes_session import StillSession, result_for
@@ -516,3 +517,18 @@ def test_snapshots_of_two_numbers_are_their_own_layout(
     assert np.array_equal(empty.state.coordinates[:6], places)
     assert "Own layout" in empty._note.text()
     assert empty.toolbar.axes.currentText() == "Own layout"
+
+
+def test_places_on_the_map_of_a_run_on_tiles_are_not_decoded(
+    panel: LatentPanel, session: StillSession
+) -> None:
+    run = session.put_run()
+    run.write_spec(run.spec().model_copy(update={"image_size": 64, "tile": 32}))
+    session.run = Run.open(run.path)
+    session.run_changed.emit()
+    session.put_result(result_for(session))
+
+    assert not panel.toolbar.tools.button("decode").isEnabled()
+    assert "means of tiles" in panel.toolbar.tools.button("decode").toolTip()
+    assert can(session, "rebuilds")
+    assert not can(session, "clusters")

@@ -410,3 +410,89 @@ def test_a_run_that_is_named_gives_its_image_size(laden: TrainPanel, tmp_path: P
     laden.data.set_values({"image_size": 96})
     laden.form.row("epochs").editor.edited.emit()
     assert laden.data.values()["image_size"] == 96, "what was chosen afterwards stays"
+
+
+@pytest.fixture
+def cutting(qtbot: QtBot, session: FakeSession) -> TrainPanel:
+    """The form of a method that can be shown tiles."""
+    info = MethodInfo("ad", "Detector", capabilities=("scores", "localizes"), parameters=SCHEMA)
+    session.set_catalog([*CATALOG, info])
+    panel = TrainPanel(session)  # type: ignore[arg-type]
+    qtbot.addWidget(panel)
+    open_folder(session, edge=1024)
+    panel.choose("ad")
+    return panel
+
+
+def chosen(panel: TrainPanel, name: str, value: object) -> None:
+    """Change a field as the analyst does."""
+    panel.data.set_values({name: value})
+    panel.data.changed.emit()
+    panel._judge()
+
+
+def test_whole_images_are_looked_at_unless_a_tile_is_chosen(cutting: TrainPanel) -> None:
+    spec = cutting.spec()
+    assert spec is not None
+    assert (spec.tile, spec.overlap) == (0, 0)
+    assert not cutting.data.row("overlap").isEnabled()
+
+
+def test_a_chosen_tile_has_its_usual_overlap_and_its_number_is_told(cutting: TrainPanel) -> None:
+    chosen(cutting, "image_size", 1024)
+    chosen(cutting, "tile", 256)
+
+    assert cutting._images.text() == "30 of 40 images train, 25 tiles of each"
+    spec = cutting.spec()
+    assert spec is not None
+    assert (spec.image_size, spec.tile, spec.overlap) == (1024, 256, 32)
+    assert spec.title == "Detector · 1024 px · tiles of 256 px"
+    chosen(cutting, "overlap", 100)
+    chosen(cutting, "seed", 3)
+    assert cutting.data.values()["overlap"] == 100, "what was chosen afterwards stays"
+    chosen(cutting, "tile", 128)
+    assert cutting.data.values()["overlap"] == 16
+
+
+@pytest.mark.parametrize(
+    ("tile", "overlap", "said"),
+    [
+        (512, 64, "must not be larger than the image size of 256 pixels"),
+        (64, 64, "must be less than a tile of 64 pixels"),
+        (32, 31, "More than 1,024 tiles"),
+    ],
+)
+def test_tiles_that_cannot_be_cut_are_said_and_not_started(
+    cutting: TrainPanel, tile: int, overlap: int, said: str
+) -> None:
+    chosen(cutting, "image_size", 256)
+    chosen(cutting, "tile", tile)
+    chosen(cutting, "overlap", overlap)
+
+    assert said in cutting.problem()
+    assert cutting.spec() is None
+    assert not cutting.start_button.isEnabled()
+
+
+def test_a_method_of_whole_images_says_why_it_has_no_tiles(
+    session: FakeSession, cutting: TrainPanel
+) -> None:
+    cutting.choose("vae")
+
+    row = cutting.data.row("tile")
+    assert "does not say how unusual an image is" in row.explanation
+    assert "overlap" not in cutting.data.values()
+    spec = cutting.spec()
+    assert spec is not None
+    assert spec.tile == 0
+
+
+def test_a_run_on_tiles_is_duplicated_with_its_tiles(cutting: TrainPanel, tmp_path: Path) -> None:
+    spec = JobSpec(folder="/images", method="ad", image_size=1000, tile=200, overlap=33)
+    params = cutting.form.values()
+
+    cutting.duplicate(Run.create(tmp_path / "run", spec.model_copy(update={"params": params})))
+
+    again = cutting.spec()
+    assert again is not None
+    assert (again.image_size, again.tile, again.overlap) == (1000, 200, 33)
