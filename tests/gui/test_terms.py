@@ -1,4 +1,4 @@
-"""The words of methods in Chinese: presets, experiments, views."""
+"""The words of methods in Chinese: presets, experiments, parameters, views."""
 
 import ast
 import json
@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 
 import desktop_app.toolbox
 from desktop_app.core.catalog import MethodInfo, describe_plugins
+from desktop_app.gui.form import ParameterRow
 from desktop_app.gui.i18n import set_language, term, terms
 from desktop_app.gui.views.words import in_words
 from desktop_app.sdk.views import Curve, Table
@@ -62,6 +64,22 @@ def test_presets_and_experiments_of_all_bundled_methods_speak_chinese(
     assert not missing
 
 
+def test_parameters_of_all_bundled_methods_speak_chinese(
+    qtbot: QtBot, infos: list[MethodInfo]
+) -> None:
+    missing: dict[str, list[str]] = {}
+    for info in infos:
+        own = dict(info.translations["zh_CN"])
+        rows = [ParameterRow(field, own, tuple) for field in info.parameters]
+        for row in rows:
+            qtbot.addWidget(row)
+        texts = {text for row in rows for text in (row.words, row.explanation)}
+        found = sorted(text for text in texts if text.isascii())
+        if found:
+            missing[info.id] = found
+    assert not missing
+
+
 @pytest.mark.parametrize(
     "folder", [*sorted(path.parent for path in PLUGINS.glob("*/__init__.py")), TOOLBOX], ids=str
 )
@@ -70,6 +88,12 @@ def test_views_of_bundled_methods_speak_chinese(folder: Path) -> None:
     own = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     texts = {text for file in folder.glob("*.py") for text in view_texts(file)}
     assert not untranslated(texts, own)
+
+
+def test_lines_of_trivial_values_speak_chinese() -> None:
+    texts = {text for file in PLUGINS.rglob("*.py") for text in trivial_values(file)}
+    assert len(texts) > 10
+    assert not untranslated(texts - {"PCA"}, {})
 
 
 def test_numbers_in_a_text_stay_what_they_are() -> None:
@@ -106,6 +130,13 @@ def view_texts(file: Path) -> Iterator[str]:
             continue
         for part in (*node.args, *(key.value for key in node.keywords if _is_text(key.arg))):
             yield from _written(part)
+
+
+def trivial_values(file: Path) -> Iterator[str]:
+    """Yield what the lines of trivial values mean, as far as it is written."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TrivialValue":
+            yield from _written(node.args[2]) if len(node.args) > 2 else ()
 
 
 def _is_text(name: str | None) -> bool:

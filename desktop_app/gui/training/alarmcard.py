@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from desktop_app.gui.feed import Alarm
-from desktop_app.gui.i18n import tr
+from desktop_app.gui.i18n import term, tr
 from desktop_app.gui.training.notice import Act, NoticeCard
 from desktop_app.gui.wording import number
 
@@ -51,7 +51,7 @@ def alarm_words(alarm: Alarm) -> str:
     values = {
         "curve": alarm.curve,
         "value": number(alarm.value),
-        "meaning": alarm.meaning,
+        "meaning": term(alarm.meaning, {}),
         "n": f"{alarm.epochs:.0f}",
     }
     if alarm.stays == "collapse":

@@ -16,7 +16,7 @@ from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_app.gui.feed import Reference
-from desktop_app.gui.i18n import tr
+from desktop_app.gui.i18n import term, tr
 from desktop_app.gui.theme import SPACE, current_theme, set_surface
 from desktop_app.gui.training.curve_plot import (
     CurvePlot,
@@ -472,7 +472,7 @@ def reference_words(reference: Reference) -> str:
         ("probe/linear", "pixels"): tr("raw pixels"),
         ("probe/linear", "pca"): "PCA-64",
         ("probe/linear", "untrained"): tr("untrained"),
-    }.get((reference.curve, reference.meaning), reference.meaning)
+    }.get((reference.curve, reference.meaning)) or term(reference.meaning, {})
     return f"{words} {number(reference.value, 3)}"
 
 
