@@ -61,7 +61,7 @@ class ResultColumns:
 
 def result_columns(run: Run, result: Result, table: ImageTable) -> ResultColumns:
     """Read a complete result and align it with a table. Raises LoupeError when it is damaged."""
-    index = _index(result, table)
+    index = place_of_rows(result, table)
     scores = _column(result.array("scores"), index, index >= 0, np.float32(np.nan))
     index, scores = with_watched(result, table, index, scores)
     known = index >= 0
@@ -77,7 +77,7 @@ def result_columns(run: Run, result: Result, table: ImageTable) -> ResultColumns
         explained=float(result.rows().get("explained", 0.0)),
         clusters=_column(result.array("clusters"), index, known, np.int64(-1)),
         maps=maps,
-        map_range=_map_range(maps),
+        map_range=map_range(maps),
         vectors=result.array("vectors", mapped=True),
         unseen=_unseen(run, result, table),
         synthetic=read_synthetic(result),
@@ -91,7 +91,7 @@ def score_column(result: Result, table: ImageTable) -> NDArray[np.float32] | Non
     """
     if not result.is_complete:
         return None
-    index = _index(result, table)
+    index = place_of_rows(result, table)
     column: NDArray[np.float32] | None = _column(
         result.array("scores", mapped=True), index, index >= 0, np.float32(np.nan)
     )
@@ -111,7 +111,8 @@ def _unseen(run: Run, result: Result, table: ImageTable) -> NDArray[np.bool_] | 
     return unseen if unseen.any() else None
 
 
-def _index(result: Result, table: ImageTable) -> NDArray[np.int64]:
+def place_of_rows(result: Result, table: ImageTable) -> NDArray[np.int64]:
+    """Return the place (N,) of each row of a table in the arrays of a result, -1 for none."""
     ids = result.array("ids")
     if ids is None or not len(ids):
         return np.full(len(table), -1, np.int64)
@@ -137,7 +138,8 @@ def thinned(maps: NDArray[Any]) -> NDArray[Any]:
     return maps[:, step // 2 :: step, step // 2 :: step]
 
 
-def _map_range(maps: NDArray[Any] | None) -> tuple[float, float]:
+def map_range(maps: NDArray[Any] | None) -> tuple[float, float]:
+    """Return the 1st and the 99.9th percentile of maps (M, H, W), of so many of them."""
     if maps is None or not len(maps):
         return 0.0, 1.0
     some = thinned(maps)[:: max(1, len(maps) // _RANGE_MAPS)]

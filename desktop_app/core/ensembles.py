@@ -7,22 +7,35 @@ score of x, ties counted half. An ensemble is a run folder like any other, whose
 it is made of; the scores that each share is read from lie beside it:
 
     reference/<number>.npy   ascending scores of a member on the folder the ensemble was made on
+    reference/ranges.npy     (R, 2): the ends of the scale of each member's maps
 
-Shapes: R runs, N rows of the table, M scored images.
+Where all runs mark places, the ensemble does, by the mean of their maps on one scale:
+
+    map(x) = 1/R sum_r (m_r(x) - low_r) / (high_r - low_r)
+
+low_r and high_r are the ends of the scale on which the maps of run r are shown: the 1st and the
+99.9th percentile of its maps of the first folder that all runs have maps of. Smaller maps are
+stretched to the largest.
+
+Shapes: R runs, N rows of the table, M scored images, H rows and W columns of a map.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from desktop_app.core.agreement import agreement, shares_below
 from desktop_app.core.catalog import MethodInfo
-from desktop_app.core.columns import score_column
+from desktop_app.core.columns import map_range, place_of_rows, score_column
 from desktop_app.core.eventlog import EventLog
-from desktop_app.core.files import write_array
+from desktop_app.core.files import ArrayWriter, write_array
+from desktop_app.core.heatmaps import MOST_MAP_BYTES
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.runs import JobSpec, JobState, Result, Run
 from desktop_app.core.table import ImageTable
@@ -38,6 +51,16 @@ ENSEMBLE_INFO = MethodInfo(
     capabilities=("scores",),
     translations={"zh_CN": {"title": "按名次集成", "summary": "多次运行对图像异常程度的平均。"}},
 )
+
+
+@dataclass(frozen=True)
+class MemberMaps:
+    """What one run marks."""
+
+    maps: NDArray[np.float32]
+    """(M, H, W), mapped from the disk."""
+    index: NDArray[np.int64]
+    """(N,): the place of each row, -1 where it has no map."""
 
 
 def is_ensemble(run: Run) -> bool:
@@ -94,7 +117,8 @@ def write_ensemble(
         write_array(_reference(ensemble, number), np.sort(known))
     result = ensemble.result(folder.key)
     result.write_spec(ensemble.spec().model_copy(update={"action": "apply"}))
-    write_ensemble_scores(result, folder, table, together)
+    maps = [member_maps(run.result(folder.key), table) for run in runs]
+    write_ensemble_result(ensemble, result, folder, table, together, maps)
     with EventLog(ensemble.events_path) as log:
         log.append("state", state=str(JobState.FINISHED), detail="", elapsed=0.0)
     return ensemble
@@ -115,13 +139,50 @@ def joined_scores(
     return mean
 
 
-def write_ensemble_scores(
-    result: Result, folder: ImageFolder, table: ImageTable, scores: NDArray[np.float64]
+def member_maps(result: Result, table: ImageTable) -> MemberMaps | None:
+    """Return the maps of a complete result beside a table; None where it has none."""
+    maps = result.array("maps", mapped=True) if result.is_complete else None
+    return None if maps is None else MemberMaps(maps, place_of_rows(result, table))
+
+
+def joined_map(
+    maps: Sequence[NDArray[np.floating[Any]]], ranges: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """Return the mean (H, W) of R maps on one scale, given the ends (R, 2) of theirs.
+
+    Maps of other sides are stretched to the largest. What is no number in one of them is none.
+    """
+    height, width = np.max([one.shape for one in maps], axis=0).tolist()
+    total = np.zeros((height, width), np.float32)
+    for one, (low, high) in zip(maps, ranges, strict=True):
+        scaled = ((np.asarray(one) - low) / max(high - low, 1e-12)).astype(np.float32)
+        if scaled.shape != total.shape:
+            stretched = Image.fromarray(scaled).resize((width, height), Image.Resampling.BILINEAR)
+            scaled = np.asarray(stretched)
+        total += scaled / len(maps)
+    return total
+
+
+def write_ensemble_result(
+    ensemble: Run,
+    result: Result,
+    folder: ImageFolder,
+    table: ImageTable,
+    scores: NDArray[np.float64],
+    maps: Sequence[MemberMaps | None],
+    most_map_bytes: float = MOST_MAP_BYTES,
 ) -> None:
-    """Write the scores (N,) of an ensemble, of the images that have one, into a result."""
+    """Write the scores (N,) of an ensemble, of the images that have one, into a result.
+
+    And their maps, where all of its R members have some.
+    """
     known = np.isfinite(scores)
     rows = table.where(known)
-    (result.path / "watched.npy").unlink(missing_ok=True)
+    for name in ("watched.npy", "maps.npy", "rows.json"):
+        (result.path / name).unlink(missing_ok=True)
+    whole = [one for one in maps if one is not None and (one.index[known] >= 0).all()]
+    if known.any() and maps and len(whole) == len(maps):
+        _write_maps(ensemble, result, np.flatnonzero(known), whole, most_map_bytes)
     write_array(result.path / "scores.npy", scores[known].astype(np.float32))
     write_array(result.path / "ids.npy", rows.ids)
     result.write_rows(
@@ -134,6 +195,37 @@ def write_ensemble_scores(
             "masks": rows.masks,
         }
     )
+
+
+def _write_maps(
+    ensemble: Run,
+    result: Result,
+    rows: NDArray[np.int64],
+    marked: Sequence[MemberMaps],
+    most_bytes: float,
+) -> None:
+    """Write the joined maps of rows (M,), unless they need too much room."""
+    ranges = _ranges(ensemble, marked)
+
+    def joined(row: int) -> NDArray[np.float32]:
+        return joined_map([one.maps[one.index[row]] for one in marked], ranges)
+
+    first = joined(int(rows[0]))[None]
+    if first.nbytes * len(rows) > most_bytes:
+        return
+    result.path.mkdir(parents=True, exist_ok=True)
+    with closing(ArrayWriter(result.path / "maps.npy", len(rows), first)) as file:
+        for row in rows.tolist():
+            file.write(joined(row)[None])
+
+
+def _ranges(ensemble: Run, marked: Sequence[MemberMaps]) -> NDArray[np.float64]:
+    """Return the ends (R, 2) of the scales of the members' maps; found once, and kept."""
+    path = ensemble.path / "reference" / "ranges.npy"
+    if not path.exists():
+        write_array(path, np.array([map_range(one.maps) for one in marked], np.float64))
+    ranges: NDArray[np.float64] = np.load(path, allow_pickle=False)
+    return ranges
 
 
 def scored_by(run: Run, folder: ImageFolder, table: ImageTable) -> NDArray[np.float32]:

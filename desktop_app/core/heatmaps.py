@@ -16,6 +16,9 @@ _STOPS = np.array(
         [1.00, 252, 253, 191],
     ]
 )
+MOST_MAP_BYTES = 2e9
+"""Maps of a folder that need more on the disk are not kept."""
+
 OUTSIDE = 128
 """The grey of what does not count."""
 

@@ -18,10 +18,12 @@ from desktop_app.core.columns import score_column
 from desktop_app.core.ensembles import (
     is_ensemble,
     joined_scores,
+    member_maps,
     members,
-    write_ensemble_scores,
+    write_ensemble_result,
 )
 from desktop_app.core.files import ArrayWriter, write_array
+from desktop_app.core.heatmaps import MOST_MAP_BYTES
 from desktop_app.core.images import ImageFolder, ImageTable
 from desktop_app.core.latentmap import Axes, projected
 from desktop_app.core.pixels import PixelCache
@@ -53,7 +55,6 @@ from desktop_app.worker.ownership import owned
 from desktop_app.worker.preparation import decoded, tell_left_out
 
 _BATCH = 32
-MOST_MAP_BYTES = 2e9
 _UNKEPT = {
     "maps": "The maps of {count} images are not kept; each is made when it is looked at.",
     "vectors": "The vectors of {count} images are too large to be kept beside their positions.",
@@ -118,7 +119,7 @@ def apply_run(
 ) -> ImageTable:
     """Write what a run, or all runs of an ensemble together, say of a folder's images.
 
-    As `apply_method`; an ensemble has scores alone.
+    As `apply_method`; an ensemble has scores, and maps where all of its runs have them.
     """
     if not is_ensemble(run):
         method = trained_method(run.path, device)
@@ -134,9 +135,11 @@ def apply_run(
             most_map_bytes=most_map_bytes,
             foretell=foretell,
         )
-    columns, table = [], folder.list_files()
-    for member in members(run):
-        with tempfile.TemporaryDirectory(prefix="loupe-") as name:
+    columns, maps, table = [], [], folder.list_files()
+    needed = {"scores", *({"maps"} & set(wanted))}
+    with ExitStack() as kept:
+        for member in members(run):
+            name = kept.enter_context(tempfile.TemporaryDirectory(prefix="loupe-"))
             part, method = Result(Path(name)), trained_method(member.path, device)
             apply_method(
                 method,
@@ -144,16 +147,19 @@ def apply_run(
                 folder,
                 part,
                 narrator,
-                wanted={"scores"},
+                wanted=needed,
                 commands=commands,
                 choose=choose,
+                most_map_bytes=most_map_bytes,
                 foretell=foretell,
             )
             columns.append(score_column(part, table))
-    if any(column is None for column in columns):
-        raise MissingCapability("A run of this ensemble gives no scores: keep it anew.")
-    joined = joined_scores(run, [column for column in columns if column is not None])
-    write_ensemble_scores(result, folder, table, joined)
+            maps.append(member_maps(part, table))
+        if any(column is None for column in columns):
+            raise MissingCapability("A run of this ensemble gives no scores: keep it anew.")
+        joined = joined_scores(run, [column for column in columns if column is not None])
+        write_ensemble_result(run, result, folder, table, joined, maps, most_map_bytes)
+        maps.clear()  # their files can go once nobody reads them
     return table.where(np.isfinite(joined))
 
 

@@ -121,7 +121,9 @@ def require_capability(run: Run, capability: type[Any], wish: str) -> None:
         if not issubclass(offered, capability):
             raise MissingCapability(f"'{kind.card.title}' cannot {wish}: choose another method.")
     elif capability is not Scores:
-        raise MissingCapability(f"An ensemble has scores alone, it cannot {wish}: choose a run.")
+        raise MissingCapability(
+            f"An ensemble has scores and heat maps alone, it cannot {wish}: choose a run."
+        )
 
 
 def require(method: Method[Any], capability: type[Any], wish: str) -> None:

@@ -67,10 +67,11 @@ def test_the_mean_rank_is_kept_and_scores_other_images(
     embedded = loupe("embed", kept, mvtec_folder, "--out", tmp_path / "x.npz", *THREADS)
 
     assert json.loads(evaluated.out)["image_auroc"] == pytest.approx(together)
+    assert json.loads(evaluated.out)["pixel_auroc"] is not None
     assert scored.code == 0, scored.err
     with out.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12
     assert all(0 <= float(row["score"]) <= 1 for row in rows)
     assert embedded.code == 1
-    assert "scores alone" in embedded.err
+    assert "scores and heat maps alone" in embedded.err

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 
 from desktop_app.core.columns import result_columns, score_column
-from desktop_app.core.ensembles import is_ensemble, joined_scores, members, write_ensemble
+from desktop_app.core.ensembles import (
+    is_ensemble,
+    joined_map,
+    joined_scores,
+    members,
+    write_ensemble,
+)
+from desktop_app.core.files import write_array
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.runreport import training_command
 from desktop_app.core.runs import JobSpec, JobState, Run
+from desktop_app.core.scoring import pixel_auroc
+from desktop_app.core.table import ImageTable
 from desktop_app.sdk.errors import InvalidInput, UnreadableRun
 
 
@@ -92,3 +101,56 @@ def test_a_member_that_is_gone_is_named(
 
     with pytest.raises(UnreadableRun, match="second"):
         members(run)
+
+
+def with_maps(run: Run, folder: ImageFolder, table: ImageTable, maps: np.ndarray) -> None:
+    result = run.result(folder.key)
+    write_array(result.path / "ids.npy", table.ids)
+    write_array(result.path / "maps.npy", maps.astype(np.float32))
+    result.write_rows({"paths": table.paths})
+
+
+def test_maps_count_alike_whatever_their_scale_and_side() -> None:
+    first = np.array([[0.0, 1.0], [2.0, 3.0]])
+    second = np.full((4, 4), 1000.0)
+    second[0, 0] = 3000.0
+    joined = joined_map([first, second], np.array([[0.0, 2.0], [1000.0, 2000.0]]))
+
+    assert joined.shape == (4, 4)
+    assert joined[0, 0] == pytest.approx((0 / 2 + 2) / 2)
+    assert joined[3, 3] == pytest.approx(3 / 2 / 2)
+    assert np.isnan(joined_map([first * np.nan, second], np.array([[0, 1], [0, 1]]))).all()
+
+
+def test_the_map_of_an_ensemble_finds_defects_better_than_each_of_its_runs(
+    folder: ImageFolder, runs: list[Run], tmp_path: Path
+) -> None:
+    table, random = folder.list_files(), np.random.default_rng(0)
+    count, side = len(table), 16
+    masks = np.zeros((count, side, side), np.bool_)
+    masks[::2, 4:9, 6:11] = True
+    small = masks[:, ::2, ::2] + random.normal(0, 0.7, (count, side // 2, side // 2))
+    large = 1000 * (masks + random.normal(0, 1.0, masks.shape)) + 7000
+    with_maps(runs[0], folder, table, small)
+    with_maps(runs[1], folder, table, large)
+
+    run = write_ensemble(tmp_path / "both", folder, table, runs, [np.arange(24.0)] * 2)
+
+    maps = run.result(folder.key).array("maps")
+    assert maps is not None
+    assert maps.shape == (count, side, side)
+    truth = [mask if mask.any() else None for mask in masks]
+    alone = [np.repeat(np.repeat(small, 2, axis=1), 2, axis=2), large]
+    assert pixel_auroc(maps, truth) > max(pixel_auroc(one, truth) for one in alone) + 0.01
+    columns = result_columns(run, run.result(folder.key), table)
+    assert 0 < columns.map_range[0] < columns.map_range[1] < 1.2  # not those of the second run
+    np.testing.assert_array_equal(columns.map(5), maps[5])
+
+
+def test_without_maps_of_all_its_runs_an_ensemble_has_none(
+    folder: ImageFolder, runs: list[Run], tmp_path: Path
+) -> None:
+    table = folder.list_files()
+    with_maps(runs[0], folder, table, np.zeros((24, 8, 8)))
+    run = write_ensemble(tmp_path / "both", folder, table, runs, [np.arange(24.0)] * 2)
+    assert run.result(folder.key).array("maps") is None

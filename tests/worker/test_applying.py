@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -5,9 +6,10 @@ import numpy as np
 import pytest
 
 from desktop_app.core.columns import result_columns
+from desktop_app.core.ensembles import write_ensemble
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.runs import JobState, Result, Run
-from desktop_app.worker.applying import apply_method, apply_spec
+from desktop_app.worker.applying import apply_method, apply_run, apply_spec
 from desktop_app.worker.commands import Commands
 from desktop_app.worker.loading import trained_method
 from desktop_app.worker.narrator import Narrator
@@ -55,6 +57,28 @@ def test_a_result_equals_what_the_method_says_itself(
     images = PixelCache(folder, 16, 1).dataset(folder.table()).images(slice(0, 22))
     method = trained_method(trained_run.path, "cpu")
     assert np.allclose(result.array("scores"), method.score(images), atol=1e-7)  # type: ignore[attr-defined, arg-type]
+
+
+def test_an_ensemble_marks_what_all_of_its_runs_mark(
+    result: Result, trained_run: Run, mvtec_folder: Path, tmp_path: Path
+) -> None:
+    folder, other = ImageFolder(mvtec_folder), tmp_path / "other"
+    work(result.path)
+    shutil.copytree(trained_run.path, other)
+    table, scores = folder.table(), result.array("scores")
+    assert scores is not None
+    run = write_ensemble(tmp_path / "both", folder, table, [trained_run, Run(other)], [scores] * 2)
+    own, maps = run.result(folder.key).array("maps"), result.array("maps")
+    assert own is not None
+    low, high = np.nanpercentile(maps, (1, 99.9))
+    np.testing.assert_allclose(own, (maps - low) / (high - low), rtol=1e-4, atol=1e-4)
+
+    with Narrator(anew := Result(tmp_path / "anew")) as narrator:
+        apply_run(run, folder, anew, narrator, "cpu")
+    np.testing.assert_allclose(anew.array("maps"), own, rtol=1e-4, atol=1e-4)
+    with Narrator(anew) as narrator:
+        apply_run(run, folder, anew, narrator, "cpu", wanted={"scores"})
+    assert anew.array("maps") is None
 
 
 def test_a_result_is_told_apart_from_the_training(result: Result, trained_run: Run) -> None:
