@@ -51,7 +51,8 @@ class Reference:
         if share is None:
             return ""
         text = tr("more unusual than {share} of {n} {images}")
-        shown = f"{100 * share:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
+        some = float(np.clip(100 * share, 0.1, 99.9))  # neither none of them nor all
+        shown = f"{some:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
         return text.format(share=shown, n=f"{len(self):,}", images=self.name)
 
 

@@ -58,3 +58,10 @@ def test_too_few_images_tell_nothing() -> None:
 
 def test_the_sentence_says_against_what(session: StillSession) -> None:
     assert reference_of(session).sentence(9.0) == "more unusual than 50.0 % of 10 training images"
+
+
+def test_all_but_one_of_many_are_not_told_as_all_of_them() -> None:
+    reference = Reference(np.arange(4000.0), "images")
+    assert "99.9 % of 4,000" in reference.sentence(3999.0)
+    assert "0.1 % of 4,000" in reference.sentence(1.0)
+    assert "100 % of 4,000" in reference.sentence(4000.0)
