@@ -39,6 +39,7 @@ class ImageCard(QWidget):
         self._thumbnails = thumbnails
         self._neighbours: NDArray[np.int64] = np.zeros(0, np.int64)
         self._guest: Guest | None = None
+        self._has_colours = True
         self._reference: Reference | None = None
         self.picture = ImageLabel(tr("Current image"))
         self.picture.setFixedSize(_PICTURE, _PICTURE)
@@ -83,6 +84,12 @@ class ImageCard(QWidget):
         thumbnails.loaded.connect(self._show_pictures)
         self.show_current()
 
+    def colour_labels(self, on: bool) -> None:
+        """Show the colour of the label, or none where colours mean something else."""
+        if on != self._has_colours:
+            self._has_colours = on
+            self._dot.setVisible(on and self._guest is None and self._session.current >= 0)
+
     def wanted_ids(self) -> list[int]:
         """Return the ids of the images whose thumbnails are shown here."""
         rows = [self._session.current, *self._neighbours.tolist()]
@@ -97,8 +104,9 @@ class ImageCard(QWidget):
             self._guest = None
             self.guest_left.emit()
         self._take_neighbours(row, self._neighbours[:0])
-        for widget in (self._heading, self.strip, self._dot):
+        for widget in (self._heading, self.strip):
             widget.setVisible(known)
+        self._dot.setVisible(known and self._has_colours)
         if not known:
             self.picture.set_image(None)
             self._name.setText(tr("No image chosen"))

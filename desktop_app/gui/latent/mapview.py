@@ -169,7 +169,7 @@ class MapView(QWidget):
             self._thumbnails.image(self._hovered_id),
             PurePosixPath(session.table.paths[row]).name,
             labels.names[code],
-            labels.colour(code, current_theme()),
+            labels.colour(code, current_theme()) if self.state.colour == "label" else "",
             self._score(row),
         )
         self._card.move_beside(self.canvas.mapFromGlobal(self.cursor().pos()))

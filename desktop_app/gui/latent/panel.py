@@ -371,6 +371,7 @@ class LatentPanel(QWidget):
         self.colouring = colouring(self._session, self.state, current_theme())
         self.toolbar.colour_map.setVisible(self.colouring.scale is not None)
         self.grid.show_colouring(self.colouring)
+        self.sidebar.image.colour_labels(self.state.colour == "label")
         words = meaning(self.state) if self.colouring.scale is not None else ""
         known = np.isfinite(coordinates[:, 0])
         self.sidebar.legend.show_colouring(self.colouring, known, words)

@@ -368,6 +368,20 @@ def test_a_layout_without_latents_is_a_map(panel: LatentPanel, session: StillSes
     assert not panel.toolbar.axes.isEnabled()
 
 
+def test_a_label_has_its_colour_where_colours_mean_labels(
+    panel: LatentPanel, session: StillSession
+) -> None:
+    session.set_current(3)
+    dot = panel.sidebar.image._dot
+    assert dot.isVisibleTo(panel)
+    panel.state.choose(colour="split")
+    assert not dot.isVisibleTo(panel)
+    session.set_current(4)
+    assert not dot.isVisibleTo(panel)
+    panel.state.choose(colour="label")
+    assert dot.isVisibleTo(panel)
+
+
 # axes
 
 
