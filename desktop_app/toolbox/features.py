@@ -130,7 +130,7 @@ def chosen_features(
 ) -> Features:
     """Return the features that the parameters name, for the images of a data set.
 
-    Raises InvalidInput when a weight file does not fit.
+    Raises InvalidInput when a weight file does not fit, or an encoder the size of the images.
     """
     if params.weights:
         file = read_weights(Path(params.weights).expanduser())
@@ -142,9 +142,24 @@ def chosen_features(
             "one: set weights to the file as well."
         )
     if encoder is not None:
-        return Features(encoder.to(device), _report(encoder, encoder_title))
+        encoder = encoder.to(device)
+        _require_fit(encoder, encoder_title, data, device)
+        return Features(encoder, _report(encoder, encoder_title))
     bank = learned_filters(data, params.filters, seed=seed, device=device)
     return Features(bank, _report(bank, data.name))
+
+
+def _require_fit(encoder: PortableNetwork, title: str, data: Dataset, device: str) -> None:
+    """Raise InvalidInput where an encoder cannot look at images of this shape."""
+    try:
+        with torch.inference_mode():
+            encoder.feature_maps(torch.zeros(1, *data.sample_shape, device=device))
+    except RuntimeError as problem:
+        reason = str(problem).strip().splitlines()[0]
+        raise InvalidInput(
+            f"The encoder of '{title}' cannot look at images of shape {data.sample_shape} "
+            f"({reason}): read them, or cut them into tiles, at the size that it was trained on."
+        ) from None
 
 
 def restored_features(state: State, device: str) -> Features:

@@ -29,6 +29,7 @@ from desktop_app.worker.narrator import Narrator
 from desktop_app.worker.serving import _Desk
 from desktop_app.worker.tiling import in_tiles, kind_in_tiles, rebuilt
 from desktop_app.worker.training import train
+from desktop_app.worker.watching import Scorer
 from tests.folders import texture, write_png
 from tests.runs import At, dense_spec, losses
 
@@ -308,6 +309,34 @@ def test_a_tiled_run_serves_as_encoder_of_whole_images_and_of_tiles(
 
     assert len(array(groups, "clusters")) == len(array(tiled, "scores"))
     assert array(far, "scores").shape == array(tiled, "scores").shape
+
+
+def test_a_network_that_learned_from_tiles_is_built_upon_by_whole_images(
+    specks: Path, tmp_path: Path
+) -> None:
+    spec = dense_spec(specks, image_size=64, tile=32, params={"architecture": "conv", "epochs": 1})
+    network = Run.create(tmp_path / "network", spec)
+    assert train(network) is JobState.FINISHED, network.events()[-1]
+
+    params = {"encoder": str(network.path)}
+    whole = trained(specks, tmp_path / "whole", method="padim", params=params, image_size=32)
+    cut = trained(specks, tmp_path / "cut", method="padim", params=params, **TILES)
+    spec = cut.spec().model_copy(update={"tile": 0, "overlap": 0})
+    other = Run.create(tmp_path / "other", spec)
+
+    assert array(whole, "maps").shape[1:] == (32, 32)
+    assert array(cut, "maps").shape[1:] == (64, 64)
+    assert train(other) is JobState.FAILED
+    assert "at the size that it was trained on" in other.events()[-1]["detail"]
+
+
+def test_images_that_arrive_score_as_they_do_in_the_folder(specks: Path, tiled: Run) -> None:
+    folder, rows = ImageFolder(specks), result_of(tiled).rows()
+    scorer = Scorer(tiled, "cpu")
+
+    scores = scorer.scores([scorer.decoded(folder, path) for path in rows["paths"][:4]])
+
+    assert np.allclose(scores, array(tiled, "scores")[:4], atol=1e-5)
 
 
 def test_a_memory_begins_from_a_tiled_run_and_tells_its_images(
