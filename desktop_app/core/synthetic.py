@@ -48,10 +48,13 @@ class SyntheticScores:
         """Return the highest F1 and its threshold.
 
         The threshold lies in the middle between the lowest score that is flagged and the highest
-        that is not: among equally good ones it favours neither side.
+        that is not: among equally good ones it favours neither side. Where several defects were
+        made in each image, an image counts as often: F1 depends on how many there are of each.
         """
-        scores = np.concatenate([self.normal, self.made])
-        anomalous = np.arange(len(scores)) >= len(self.normal)
+        times = max(1, round(len(self.made) / len(self.normal)))
+        normal = np.repeat(self.normal, times)
+        scores = np.concatenate([normal, self.made])
+        anomalous = np.arange(len(scores)) >= len(normal)
         f1, threshold = ThresholdTable.build(scores, anomalous).best_f1()
         below = scores[scores < threshold]
         if len(below):

@@ -21,6 +21,8 @@ from desktop_app.sdk.method import Method
 from desktop_app.toolbox.synthesis import Recipe, spoilt
 from desktop_app.worker.loading import channels_of, require
 
+LEAST_DEFECTS = 60
+"""Of few images each gets several defects: six defects tell little."""
 _BATCH = 16
 _VALUES = 1 << 24
 """Of a batch, 64 MB: of large images there are fewer."""
@@ -40,6 +42,7 @@ def score_synthetic(
 ) -> SyntheticScores:
     """Return the scores of normal images (N, C, H, W) and of defects made in each of them.
 
+    Every image gets one, or as many as make LEAST_DEFECTS.
     `images` says what they are; `normal` are their scores (N,) where these are known already.
     Defects that cannot be seen are left out. Raises MissingCapability where the method gives no
     scores, and InvalidInput where no defect can be seen.
@@ -52,9 +55,10 @@ def score_synthetic(
     for rows, block in batches(data, size):
         if normal is None:
             plain.append(np.asarray(scorer.score(block)))
-        defects = _spoilt_block(block, rows, region, seed)
-        if len(defects):
-            made.append(np.asarray(scorer.score(defects)))
+        for turn in range(-(-LEAST_DEFECTS // len(data))):
+            defects = _spoilt_block(block, rows + turn * len(data), region, seed)
+            if len(defects):
+                made.append(np.asarray(scorer.score(defects)))
         tell(int(rows[-1]) + 1, len(data))
     if not made:
         raise InvalidInput("No defect that was made in these images can be seen: choose a rule.")
@@ -86,18 +90,18 @@ def score_synthetic_of_run(
 
 
 def _spoilt_block(
-    block: Images, rows: NDArray[np.int64], region: Region | None, seed: int
+    block: Images, numbers: NDArray[np.int64], region: Region | None, seed: int
 ) -> Images:
-    """Return images (n, C, H, W) with a defect each; every recipe in turn, by row and seed alone.
+    """Return images (n, C, H, W) with a defect each, every recipe in turn, by number and seed.
 
     Only where images count: what is outside a region stays as it was.
     """
     inside = region.at(*block.shape[2:]) if region is not None else np.True_
-    recipes = islice(cycle(_RECIPES), int(rows[0]) % len(_RECIPES), None)
+    recipes = islice(cycle(_RECIPES), int(numbers[0]) % len(_RECIPES), None)
     found = []
-    for place, (row, recipe) in enumerate(zip(rows.tolist(), recipes, strict=False)):
+    for place, (number, recipe) in enumerate(zip(numbers.tolist(), recipes, strict=False)):
         image, other = block[place], block[place - 1]
-        defect = spoilt(image, other, recipe, np.random.default_rng([seed, row]))
+        defect = spoilt(image, other, recipe, np.random.default_rng([seed, number]))
         if (defect.mask & inside).any():
             found.append(np.where(inside, defect.image, image))
     empty: Images = np.zeros((0, *block.shape[1:]), np.float32)

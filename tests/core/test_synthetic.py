@@ -41,6 +41,12 @@ def test_the_threshold_lies_in_the_middle_of_a_gap() -> None:
     assert scores([1, 2, 3], [9, 10]).best() == (1.0, 6.0)
 
 
+def test_images_with_several_defects_count_as_often() -> None:
+    normal, made = [1.0, 2.0, 5.0], [4.0, 6.0, 6.0] * 3
+    once, often = scores(normal, made[:3]), scores(normal, made)
+    assert often.best() == once.best()
+
+
 def test_equal_scores_still_have_a_threshold() -> None:
     f1, threshold = scores([1, 1], [1, 1]).best()
     assert (f1, threshold) == (pytest.approx(2 / 3), 1.0)
