@@ -156,6 +156,10 @@ class TiledDataset:
         images, tiles = np.divmod(numbers, len(self.grid))
         return crops_of(self.data, images, self.grid.corners[tiles], self.grid.tile)
 
+    def wholes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the image (n,) that each of these rows is a tile of."""
+        return rows // len(self.grid)
+
     def images(self, rows: Rows) -> Images:
         """Return the tiles of these rows as float32 (n, C, t, t) in [0, 1]."""
         return as_images(self.pixels(rows))

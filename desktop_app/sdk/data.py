@@ -53,6 +53,14 @@ class Labelled(Dataset, Protocol):
         """The label of every image, empty where it has none."""
 
 
+@runtime_checkable
+class InParts(Dataset, Protocol):
+    """A data set whose rows are parts of images, such as tiles."""
+
+    def wholes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number (n,) of the image that each of these rows is a part of."""
+
+
 @dataclass(frozen=True)
 class DatasetView:
     """A data set seen through another object, which changes a part of what it says."""

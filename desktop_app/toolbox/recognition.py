@@ -2,7 +2,8 @@
 
 A method that remembers its training images finds each of them quite usual, whatever is wrong with
 it: the nearest to an image is the image itself. Recognised, it is compared with the others alone
-(leave one out). Copies of an image count as that image.
+(leave one out). Copies of an image count as that image; tiles of an image count as that image too,
+unless another image has a tile that looks the same, such as an empty one.
 
 Shapes: N images, C channels, H rows, W columns.
 """
@@ -28,14 +29,24 @@ def marks_of(pixels: Pixels) -> Marks:
 
 
 class Recognition:
-    """The images of a training, numbered; copies share a number."""
+    """The images of a training, numbered; copies share a number, and so do parts of an image."""
 
-    def __init__(self, marks: Marks) -> None:
-        """Number images by their marks (N, 16)."""
+    def __init__(self, marks: Marks, wholes: NDArray[np.int32] | None = None) -> None:
+        """Number images by their marks (N, 16), and parts of images by these.
+
+        `wholes` (N, 2) are training and image that each is a part of, below 0 for whole images.
+        """
+        keys = [mark.tobytes() for mark in marks]
+        owners = keys
+        if wholes is not None:
+            parts = zip(keys, wholes, strict=True)
+            owners = [key if whole[1] < 0 else whole.tobytes() for key, whole in parts]
+        number_of_owner: dict[bytes, int] = {}
+        numbers = [number_of_owner.setdefault(owner, len(number_of_owner)) for owner in owners]
         self._number_of: dict[bytes, int] = {}
-        numbers = [
-            self._number_of.setdefault(mark.tobytes(), len(self._number_of)) for mark in marks
-        ]
+        for key, number in zip(keys, numbers, strict=True):
+            if self._number_of.setdefault(key, number) != number:
+                self._number_of[key] = NOBODY  # another image shows the same: it may be compared
         self.numbers: NDArray[np.int64] = np.array(numbers, np.int64)
         """(N,): the number of each image of the training."""
 

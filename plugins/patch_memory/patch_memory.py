@@ -26,7 +26,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from desktop_app.sdk.data import Array, Dataset, Images, Pixels, as_images, as_pixels, even_rows
+from desktop_app.sdk.data import (
+    Array,
+    Dataset,
+    Images,
+    InParts,
+    Pixels,
+    as_images,
+    as_pixels,
+    even_rows,
+)
 from desktop_app.sdk.errors import InvalidInput, MissingCapability
 from desktop_app.sdk.events import Events, Metrics, Note
 from desktop_app.sdk.explanation import Box, Explanation
@@ -199,8 +208,9 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         self._pictures: Pixels = np.zeros((0, 1, 1, 1), np.uint8)
         """(M, C, h, w): what each memory looks like."""
         self._marks: Marks = np.zeros((0, 16), np.uint8)
-        self._marked = np.zeros((0, 2), np.int32)
-        """(n, 16) and (n, 2): marks, generations and rows of the images that were looked at."""
+        self._marked = np.zeros((0, 3), np.int32)
+        """(n, 16): marks of the images that were looked at; (n, 3): their generation and row, and
+        the image that each is a tile of, -1 where it is none."""
         self._recognition: Recognition | None = None
         self._folders: list[str] = []
         """Names of the data sets of this training and of those before it."""
@@ -277,7 +287,7 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
             self._candidates = memory.points.half()
         self._origins = former._origins + np.array([1, 0, 0], np.int32)
         self._marks = former._marks
-        self._marked = former._marked + np.array([1, 0], np.int32)
+        self._marked = former._marked + np.array([1, 0, 0], np.int32)
         self._filled = count
         return count
 
@@ -306,7 +316,8 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
     def _mark(self, data: Dataset, rows: NDArray[np.int64]) -> None:
         """Note what the images of rows (n,) look like, to recognise them."""
         self._marks = np.concatenate([self._marks, marks_of(data.pixels(rows))])
-        own = np.stack([np.zeros_like(rows), rows], axis=1).astype(np.int32)
+        wholes = data.wholes(rows) if isinstance(data, InParts) else np.full_like(rows, -1)
+        own = np.stack([np.zeros_like(rows), rows, wholes], axis=1).astype(np.int32)
         self._marked = np.concatenate([self._marked, own])
         self._recognition = None
 
@@ -466,13 +477,13 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
 
     def _known(self) -> Recognition:
         if self._recognition is None:
-            self._recognition = Recognition(self._marks)
+            self._recognition = Recognition(self._marks, self._marked[:, [0, 2]])
         return self._recognition
 
     def _neighbours(self, points: Tensor, origins: NDArray[np.int32]) -> Neighbours:
         """Return a memory of points (M, D) of these origins (M, 3) that knows their images."""
         numbers = self._known().numbers.tolist()
-        number_of = dict(zip(map(tuple, self._marked.tolist()), numbers, strict=True))
+        number_of = dict(zip(map(tuple, self._marked[:, :2].tolist()), numbers, strict=True))
         owners = [number_of.get((age, row), NOBODY) for age, row, _ in origins.tolist()]
         return Neighbours(points, torch.tensor(owners, dtype=torch.int64))
 
@@ -544,6 +555,8 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
         self._origins = np.array(arrays["origins"])
         if "marks" in arrays:  # runs of former versions recognise no image
             self._marks, self._marked = np.array(arrays["marks"]), np.array(arrays["marked"])
+            if self._marked.shape[1] < 3:  # and knew nothing of tiles
+                self._marked = np.pad(self._marked, ((0, 0), (0, 1)), constant_values=-1)
         self._recognition, self._memory, self._coreset = None, None, None
         if "memory" in arrays:
             points = torch.tensor(arrays["memory"], device=self.device)

@@ -330,6 +330,21 @@ def test_a_network_that_learned_from_tiles_is_built_upon_by_whole_images(
     assert "at the size that it was trained on" in other.events()[-1]["detail"]
 
 
+def test_an_image_of_the_training_is_compared_with_other_images_alone(
+    specks: Path, tmp_path: Path
+) -> None:
+    spoilt = specks / "train" / "good" / "02.png"
+    pixels = np.array(Image.open(spoilt))
+    pixels[28:36, 28:36] = 255  # where tiles overlap: it is seen in several of them
+    write_png(spoilt, pixels)
+
+    run = trained(specks, tmp_path / "run", **TILES)
+
+    scores = dict(zip(result_of(run).rows()["paths"], array(run, "scores"), strict=True))
+    usual = [score for path, score in scores.items() if "/good/" in path and "02.png" not in path]
+    assert scores["train/good/02.png"] > 1.3 * max(usual)
+
+
 def test_images_that_arrive_score_as_they_do_in_the_folder(specks: Path, tiled: Run) -> None:
     folder, rows = ImageFolder(specks), result_of(tiled).rows()
     scorer = Scorer(tiled, "cpu")
