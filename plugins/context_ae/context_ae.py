@@ -130,7 +130,7 @@ class ContextAE(CalibratedScores, TorchMethod[ContextParams]):
         Preset(
             "128 px",
             {"nodes": 256, "code_size": 512, "batch_size": 64, "overlap": 4, "mirror": True},
-            "Larger photographs.",
+            "Larger photographs; about an hour without a graphics card.",
             128,
         ),
     )
