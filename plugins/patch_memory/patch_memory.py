@@ -182,7 +182,7 @@ class PatchMemory(FeaturedMethod[PatchMemoryParams]):
             image_size=224,
         ),
     )
-    toy_params: ClassVar[dict[str, int]] = {"filters": 24, "dimensions": 32}
+    toy_params: ClassVar[dict[str, int]] = {"filters": 24, "dimensions": 32, "coreset_least": 1000}
     """What the conformance kit trains with on its small images."""
 
     def __init__(
