@@ -295,7 +295,7 @@ def _card(rank: int, picture: Picture, thresholds: Thresholds) -> Card:
         path=picture.path,
         views=[(name, data) for name, data in views if data is not None],
         kind=_kind(picture.label) if picture.label else None,
-        caption=f"{label}score {picture.score:.4g} · {verdict}",
+        caption=f"{label}score {picture.score:#.4g} · {verdict}",
     )
 
 
@@ -306,7 +306,7 @@ def _ranking(scores: Floats, findings: Findings, thresholds: Thresholds) -> list
     below = None if usual is None else np.searchsorted(usual, scores[order], side="left")
     rows = []
     for place, row in enumerate(order.tolist()):
-        named = [findings.paths[row], findings.labels[row], f"{scores[row]:.4g}"]
+        named = [findings.paths[row], findings.labels[row], f"{scores[row]:#.4g}"]
         if below is not None and usual is not None:
             named.append(f"{100 * below[place] / len(usual):.1f} %")
         rows.append([*named, _VERDICTS[thresholds.zone(float(scores[row]))]])
