@@ -102,18 +102,22 @@ def first_thresholds(
     scores: NDArray[np.floating[Any]],
     truth: NDArray[np.int8],
     unseen: NDArray[np.bool_] | None = None,
+    tested: NDArray[np.bool_] | None = None,
 ) -> Thresholds:
     """Return the threshold to begin with for scores (N,), NaN where there is none.
 
     `truth` (N,) is 1 for anomalous, 0 for normal, -1 for unknown images; `unseen` (N,) tells which
-    were not trained on. Where both kinds are known, the threshold of the best F1; with normal
-    images alone, a high quantile of them; else three robust deviations above the median: a quantile
+    were not trained on, `tested` (N,) which are test images. Where both kinds are known, the
+    threshold of the best F1, on the test images if they hold both; with normal images alone, a high
+    quantile of them; else three robust deviations above the median: a quantile
     would flag the same share of a folder whatever is in it. Raises InvalidInput without a score.
     """
     there = np.isfinite(scores)
     normal, anomalous = there & (truth == 0), there & (truth == 1)
     if normal.any() and anomalous.any():
         known = normal | anomalous
+        if tested is not None and (normal & tested).any() and (anomalous & tested).any():
+            known &= tested
         return Thresholds(ThresholdTable.build(scores[known], truth[known] == 1).best_f1()[1])
     usual = normal if normal.any() else there
     if unseen is not None and (usual & unseen).any():

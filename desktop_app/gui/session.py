@@ -397,7 +397,7 @@ class Session(QObject):
         self.result = result
         self._moves.clear()
         self._history.forget(self._moves)
-        cuts = self._kept_cuts(result) or Cuts(_first_thresholds(result, self.truth))
+        cuts = self._kept_cuts(result) or Cuts(_first_thresholds(result, self.truth, self.table))
         self.thresholds, self._contour = cuts.thresholds, cuts.contour
         self.result_changed.emit()
         self.threshold_changed.emit()
@@ -441,12 +441,15 @@ def _no_table() -> ImageTable:
     return ImageTable(none, [], [], [], [], [], [], sides, sides)
 
 
-def _first_thresholds(result: ResultColumns | None, truth: NDArray[np.int8]) -> Thresholds | None:
+def _first_thresholds(
+    result: ResultColumns | None, truth: NDArray[np.int8], table: ImageTable
+) -> Thresholds | None:
     if result is None or result.scores is None or len(result.scores) != len(truth):
         return None
     if not np.isfinite(result.scores).any():
         return None
-    return first_thresholds(result.scores, truth, result.unseen)
+    tested = np.array(table.splits, dtype=np.str_) == "test"
+    return first_thresholds(result.scores, truth, result.unseen, tested)
 
 
 def _runs(workspace: Workspace) -> list[Run]:

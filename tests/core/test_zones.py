@@ -64,5 +64,12 @@ def test_the_threshold_to_begin_with_follows_from_what_is_known() -> None:
 
     truth[99] = 1
     assert first_thresholds(scores, truth).fail == 9.0
+    truth[98] = 1  # at 1.0; three normal images, not test images, lie between
+    scores[90:93] = 5.0
+    tested = np.zeros(102, np.bool_)
+    tested[[0, 1, 98, 99]] = True
+    assert first_thresholds(scores, truth).fail > 5.0
+    assert first_thresholds(scores, truth, tested=tested).fail == 1.0
+    assert first_thresholds(scores, truth, tested=tested & (truth == 1)).fail > 5.0
     with pytest.raises(InvalidInput, match="at least one score"):
         first_thresholds(scores[101:], truth[101:])
