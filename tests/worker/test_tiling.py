@@ -385,6 +385,7 @@ def test_what_lies_outside_of_the_region_changes_no_score(specks: Path, tmp_path
     assert np.isfinite(maps[:, mask]).all()
 
 
+@pytest.mark.usefixtures("every_step_is_told_at_once")
 def test_a_stopped_training_on_tiles_resumes_with_the_same_losses(
     mvtec_folder: Path, tmp_path: Path
 ) -> None:

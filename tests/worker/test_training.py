@@ -8,7 +8,6 @@ import numpy as np
 import psutil
 import pytest
 
-from desktop_app.core import eventlog
 from desktop_app.core.eventlog import read_events
 from desktop_app.core.files import write_json
 from desktop_app.core.locks import Lock
@@ -20,10 +19,7 @@ from desktop_app.worker.loading import trained_method
 from desktop_app.worker.training import train
 from tests.runs import STEPS, At, dense_spec, kinds, losses, states
 
-
-@pytest.fixture(autouse=True)
-def every_step_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eventlog, "_PAUSE", 0.0)
+pytestmark = pytest.mark.usefixtures("every_step_is_told_at_once")
 
 
 @pytest.fixture
