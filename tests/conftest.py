@@ -1,5 +1,6 @@
 """Fixtures of all tests: a home of its own, small image folders, nothing left behind."""
 
+import faulthandler
 import gc
 import os
 import shutil
@@ -23,7 +24,15 @@ from tests.runs import dense_spec
 if TYPE_CHECKING:
     from desktop_app.core.runs import Run
 
+gc.disable()  # it collects on any thread; `no_leftovers` does so where widgets may be destroyed
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let a test that names its own limit go on beyond the one of all others."""
+    if item.get_closest_marker("timeout") is not None:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")
@@ -143,6 +152,7 @@ def no_leftovers(request: pytest.FixtureRequest, loupe_home: Path) -> Iterator[N
     )
     for child in _children() - processes:
         child.kill()
+    _collect_when_due()
     if left:
         pytest.fail("Left behind: " + ", ".join(sorted(left)))
 
@@ -159,6 +169,13 @@ def _until_none(find: Callable[[], list[str]], seconds: float = 5.0) -> list[str
             collected = True
         time.sleep(0.02)
     return left
+
+
+def _collect_when_due() -> None:
+    """Free what is held in cycles as often as Python does by itself, but on this thread."""
+    due = [count > most for count, most in zip(gc.get_count(), gc.get_threshold(), strict=True)]
+    if due[0]:
+        gc.collect(2 if all(due) else 1 if due[1] else 0)
 
 
 def _children() -> set[psutil.Process]:
@@ -217,4 +234,5 @@ def _process_events() -> None:
 @pytest.fixture(autouse=True, scope="module")
 def imports_are_no_garbage() -> None:
     """Keep what was imported for a file of tests out of later collections: a third of a second."""
+    gc.collect()
     gc.freeze()

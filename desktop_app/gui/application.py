@@ -1,9 +1,11 @@
 """Starting the window."""
 
+import gc
 import sys
 from pathlib import Path
 
 import pyqtgraph as pg
+from pyqtgraph.util.garbage_collector import GarbageCollector
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, Qt, QTranslator
 from PySide6.QtWidgets import QApplication
 
@@ -25,6 +27,7 @@ def application(settings: Settings) -> QApplication:
         # A second OpenGL view in one process stays black unless contexts are shared.
         QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
         app = QApplication(sys.argv[:1])
+        _collect_here(app)
     app.setApplicationName("Loupe")
     app.setDesktopFileName("loupe")
     set_language(_language(settings))
@@ -32,6 +35,17 @@ def application(settings: Settings) -> QApplication:
     pg.setConfigOptions(antialias=False, useOpenGL=False)
     apply_theme(app, settings.theme)
     return app
+
+
+def _collect_here(app: QApplication) -> None:
+    """Let only the window's thread, once a second, free what is held in cycles.
+
+    Python does so on whatever thread makes the next object, and Qt breaks, sooner or later, where
+    another thread destroys a widget or a timer.
+    """
+    collector = GarbageCollector(interval=1.0)
+    collector.timer.setParent(app)
+    app.setProperty("collector", collector)  # a timer does not keep whom it calls
 
 
 def _translate_qt(app: QApplication) -> None:
@@ -60,6 +74,7 @@ def run_window(
         window.show_view("inspector")
     elif path is not None and not Workspace.is_workspace(path):
         window.open_folder(path)
+    gc.freeze()  # imports and the window stay: no collection need look at them
     return app.exec()
 
 
