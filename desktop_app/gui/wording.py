@@ -73,7 +73,15 @@ def moment(stamp: float, now: float | None = None) -> str:
     return time.strftime("%Y-%m-%d %H:%M", then)
 
 
+_ABBREVIATIONS = {"bce", "elbo", "kl", "mae", "mse", "nll", "pca", "psnr", "ssim"}
+
+
 def spoken(name: str) -> str:
-    """Return the name of a parameter or metric as words: "learning_rate" -> "Learning rate"."""
-    words = name.replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    """Return the name of a parameter or metric as words: "learning_rate" -> "Learning rate".
+
+    Abbreviations of the field are written as such: "kl_weight" -> "KL weight".
+    """
+    words = [
+        word.upper() if word in _ABBREVIATIONS else word for word in name.replace("_", " ").split()
+    ]
+    return " ".join(words)[:1].upper() + " ".join(words)[1:]

@@ -249,11 +249,12 @@ class Measures(QWidget):
             bar.addWidget(widget)
         for widget in (self._title, self._number, self.automatic, self._add_review):
             bar.addWidget(widget)
-        bar.addWidget(self._flagged_text, 1)
+        bar.addStretch()
         bar.addWidget(self._logarithmic)
         column = QVBoxLayout()
         column.setSpacing(SPACE.xs)
         column.addLayout(bar)
+        column.addWidget(self._flagged_text)  # beside the buttons it had room for a few letters
         column.addWidget(self.histogram, 1)
         return column
 

@@ -451,14 +451,14 @@ class CurvesView(QWidget):
 
 
 def metric_words(name: str) -> str:
-    """Return the name of what the host measures in words; those of a method as it names them."""
+    """Return the name of a curve in words."""
     return {
         "health/spread": tr("Spread of directions"),
         "health/dead_share": tr("Dead dimensions"),
         "health/effective_rank": tr("Effective rank"),
         "probe/knn": tr("kNN accuracy"),
         "probe/linear": tr("Linear probe"),
-    }.get(name, name)
+    }.get(name) or term(spoken(name), {})
 
 
 def reference_words(reference: Reference) -> str:

@@ -500,7 +500,7 @@ class TrainPanel(QWidget):
         self._folder.setText(folder.root.name if folder is not None else tr("No folder is open"))
         self._folder.setToolTip(str(folder.root) if folder is not None else "")
         if "overlap" in self.data.values():
-            self.data.row("overlap").setEnabled(bool(self.data.values()["tile"]))
+            self.data.row("overlap").setVisible(bool(self.data.values()["tile"]))
         remark, warns = self._remark()
         self._images.setText(remark)
         region = self._session.region

@@ -194,7 +194,7 @@ def test_the_crosshair_tells_the_values_of_every_line(view: CurvesView, qtbot: Q
     table = view.table
     assert table.isVisible()
     assert table._title == "Step 200 · epoch 20.00 · 0:10 · checkpoint"
-    assert [row.name for row in table._rows] == ["loss", "nll"]
+    assert [row.name for row in table._rows] == ["Loss", "NLL"]
     assert float(table._rows[0].values[0]) == pytest.approx(
         feed.curves.values("loss")[199], rel=0.01
     )
@@ -237,7 +237,7 @@ def test_other_runs_are_laid_over_one_metric_a_plot_one_colour_a_run(
         ["mine", "theirs"],
         ["mine", "theirs"],
     ]
-    assert [plot.title.text() for plot in plots] == ["loss", "nll", "learning_rate"]
+    assert [plot.title.text() for plot in plots] == ["Loss", "NLL", "Learning rate"]
     assert {tuple(line.colour for line in plot.lines) for plot in plots} == {(0, 1)}
     view.set_overlays([])
     settled(view, qtbot)

@@ -435,7 +435,7 @@ def test_whole_images_are_looked_at_unless_a_tile_is_chosen(cutting: TrainPanel)
     spec = cutting.spec()
     assert spec is not None
     assert (spec.tile, spec.overlap) == (0, 0)
-    assert not cutting.data.row("overlap").isEnabled()
+    assert cutting.data.row("overlap").isHidden()
 
 
 def test_a_chosen_tile_has_its_usual_overlap_and_its_number_is_told(cutting: TrainPanel) -> None:

@@ -289,7 +289,7 @@ def test_other_runs_are_laid_over_and_let_go(
 
     qtbot.waitUntil(lambda: names() == ["VAE", "Other"])
     panel.compare([])
-    assert names() == ["loss"]
+    assert names() == ["Loss"]
     assert panel._overlaid == {}
 
 
