@@ -16,17 +16,18 @@ Shapes: N images, C channels, S rows and columns, D dimensions.
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 from torch import Tensor
 
-from desktop_app.sdk.data import Array, Dataset, Images, even_rows
+from desktop_app.sdk.data import Array, Dataset, Images, InParts, even_rows
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.sdk.events import Events, Note
 from desktop_app.sdk.hookspecs import hookimpl
@@ -37,10 +38,13 @@ from desktop_app.toolbox.featured import FeaturedMethod, FeaturedParams
 from desktop_app.toolbox.inference import require_shape
 from desktop_app.toolbox.neighbours import Neighbours
 from desktop_app.toolbox.patches import PatchFeatures
+from desktop_app.toolbox.recognition import Marks, Recognition, marks_of
 
 Estimator = Literal["knn", "mahalanobis", "lof", "isolation_forest", "one_class_svm"]
-Judge = Callable[[Array], Array]
-"""Vectors (N, D) -> how unusual each is (N,)."""
+Numbers = NDArray[np.int64]
+"""(N,): which image of the training each is, NOBODY where it is none of them."""
+Judge = Callable[[Array, Numbers], Array]
+"""Vectors (N, D) and their numbers -> how unusual each is (N,)."""
 
 _MOST_IMAGES = 20_000
 """Images whose vectors are kept, an even sample of larger folders."""
@@ -106,6 +110,11 @@ class GaussianEmbedding(FeaturedMethod[GaussianEmbeddingParams]):
 
     _vectors: Array = np.zeros((0, 0), np.float32)
     """(n, D) of the images so far, not standardised."""
+    _marks: Marks = np.zeros((0, 16), np.uint8)
+    """(n, 16): what the images look like; none in runs of former versions."""
+    _wholes: Numbers = np.zeros(0, np.int64)
+    """(n,): the image that each is a part of, below 0 for whole images."""
+    _recognition: Recognition | None = None
     _finished = False
     _judge: Judge | None = None
 
@@ -128,10 +137,18 @@ class GaussianEmbedding(FeaturedMethod[GaussianEmbeddingParams]):
         for some, seen in self.looked_at(data, rows, len(self._vectors)):
             found = seen.float().cpu().numpy()
             self._vectors = np.concatenate([self._vectors, found]) if len(self._vectors) else found
+            self._mark(data, some)
             self._finished = len(self._vectors) == len(rows)
             share = len(self._vectors) / len(rows)
             told = {"images": float(len(self._vectors))}
             yield self.metrics(share, told, epoch=share, images=len(some))
+
+    def _mark(self, data: Dataset, rows: Numbers) -> None:
+        """Note what the images of rows (n,) look like, to recognise them."""
+        wholes = data.wholes(rows) if isinstance(data, InParts) else np.full_like(rows, -1)
+        self._marks = np.concatenate([self._marks, marks_of(data.pixels(rows))])
+        self._wholes = np.concatenate([self._wholes, wholes])
+        self._recognition = None
 
     def encode(self, images: Images) -> Array:
         """Return the standardised vectors (N, D) of images (N, C, S, S)."""
@@ -139,11 +156,16 @@ class GaussianEmbedding(FeaturedMethod[GaussianEmbeddingParams]):
         return self._standardised(self.answers(images, lambda vectors: (vectors,))[0])
 
     def score(self, images: Images) -> Array:
-        """Return how unusual (N,) images are to the estimator; higher is more unusual."""
+        """Return how unusual (N,) images are to the estimator; higher is more unusual.
+
+        Nearest neighbours and local outlier factor compare an image of the training with the others
+        alone: the nearest to it would be itself.
+        """
         vectors = self.encode(images)
         if self._judge is None:
             self._judge = self._made_judge()
-        return np.asarray(self._judge(vectors), np.float32).reshape(len(vectors))
+        numbers = self._known().recognised(images)
+        return np.asarray(self._judge(vectors, numbers), np.float32).reshape(len(vectors))
 
     def views(self) -> Sequence[View]:
         """Return where the features come from, and in how many directions the vectors vary."""
@@ -166,7 +188,10 @@ class GaussianEmbedding(FeaturedMethod[GaussianEmbeddingParams]):
 
     def learned(self) -> State:
         """Return the vectors; the estimator is fitted to them anew, with the same seed."""
-        arrays = {"vectors": self._vectors.copy()} if len(self._vectors) else {}
+        arrays: dict[str, NDArray[Any]] = {}
+        if len(self._vectors):
+            arrays = {"vectors": self._vectors, "marks": self._marks, "wholes": self._wholes}
+            arrays = {name: array.copy() for name, array in arrays.items()}
         return State(arrays, {"finished": self._finished, "seed": self.seed})
 
     def restore_learned(self, state: State) -> None:
@@ -174,11 +199,20 @@ class GaussianEmbedding(FeaturedMethod[GaussianEmbeddingParams]):
         self._finished, self.seed = state.values["finished"], state.values["seed"]
         if "vectors" in state.arrays:
             self._vectors = np.array(state.arrays["vectors"])
-        self._judge = None
+        if "marks" in state.arrays:
+            self._marks = np.array(state.arrays["marks"])
+            self._wholes = np.array(state.arrays["wholes"])
+        self._judge = self._recognition = None
 
     def _require_finished(self) -> None:
         if not self._finished:
             raise InvalidInput(f"{self.card.title} is not trained yet: let the training end.")
+
+    def _known(self) -> Recognition:
+        if self._recognition is None:
+            wholes = np.stack([np.zeros_like(self._wholes), self._wholes], axis=1)
+            self._recognition = Recognition(self._marks, wholes.astype(np.int32))
+        return self._recognition
 
     def _standardised(self, vectors: Array) -> Array:
         mean, spread = self._vectors.mean(axis=0), self._vectors.std(axis=0)
@@ -190,27 +224,34 @@ class GaussianEmbedding(FeaturedMethod[GaussianEmbeddingParams]):
         known, p = self._standardised(self._vectors), self.params
         if len(known) == 1:  # says nothing about spread or density
             return nearest_judge(known, 1, self.device)
-        few = known[even_rows(len(known), _MOST_PAIRED)]
+        some = even_rows(len(known), _MOST_PAIRED)
+        few = known[some]
+        numbers = self._known().numbers if len(self._marks) == len(known) else None
         if p.estimator == "knn":
-            return nearest_judge(known, p.neighbours, self.device)
+            return nearest_judge(known, p.neighbours, self.device, numbers)
         if p.estimator == "mahalanobis":
             return gaussian_judge(known)
         if p.estimator == "lof":
-            return lof_judge(few, 4 * p.neighbours)
+            return lof_judge(few, 4 * p.neighbours, None if numbers is None else numbers[some])
         if p.estimator == "isolation_forest":
             forest = IsolationForest(n_estimators=p.trees, random_state=self.seed).fit(known)
-            return lambda vectors: -forest.score_samples(vectors)
+            return lambda vectors, _numbers: -forest.score_samples(vectors)
         machine = OneClassSVM(nu=p.nu, gamma="scale").fit(few)
-        return lambda vectors: -machine.decision_function(vectors)
+        return lambda vectors, _numbers: -machine.decision_function(vectors)
 
 
-def nearest_judge(known: Array, count: int, device: str) -> Judge:
-    """Return the mean distance to the `count` nearest of known vectors (M, D), over sqrt(D)."""
-    neighbours = Neighbours(torch.from_numpy(known).to(device))
+def nearest_judge(known: Array, count: int, device: str, numbers: Numbers | None = None) -> Judge:
+    """Return the mean distance to the `count` nearest of known vectors (M, D), over sqrt(D).
+
+    Those of the same number (M,) as a vector are passed over.
+    """
+    owners = None if numbers is None else torch.from_numpy(numbers)
+    neighbours = Neighbours(torch.from_numpy(known).to(device), owners)
     unit = known.shape[1] ** 0.5
 
-    def judge(vectors: Array) -> Array:
-        near, _ = neighbours.nearest(torch.from_numpy(vectors).to(device), count)
+    def judge(vectors: Array, numbers: Numbers) -> Array:
+        apart = torch.from_numpy(numbers).to(device)
+        near, _ = neighbours.nearest(torch.from_numpy(vectors).to(device), count, apart)
         distances: Array = (near.mean(1) / unit).cpu().numpy()
         return distances
 
@@ -222,7 +263,7 @@ def gaussian_judge(known: Array) -> Judge:
     gaussian = LedoitWolf().fit(known.astype(np.float64))
     unit = known.shape[1] ** 0.5
 
-    def judge(vectors: Array) -> Array:
+    def judge(vectors: Array, _numbers: Numbers) -> Array:
         squared = gaussian.mahalanobis(vectors.astype(np.float64))
         distances: Array = (np.sqrt(np.maximum(squared, 0)) / unit).astype(np.float32)
         return distances
@@ -230,10 +271,19 @@ def gaussian_judge(known: Array) -> Judge:
     return judge
 
 
-def lof_judge(known: Array, count: int) -> Judge:
-    """Return the local outlier factor against vectors (M, D)."""
+def lof_judge(known: Array, count: int, numbers: Numbers | None = None) -> Judge:
+    """Return the local outlier factor against vectors (M, D) of these numbers (M,)."""
     factor = LocalOutlierFactor(n_neighbors=min(count, len(known) - 1), novelty=True).fit(known)
-    return lambda vectors: -factor.score_samples(vectors)
+    factor_of: dict[int, float] = {}
+    if numbers is not None:
+        factor_of.update(zip(numbers.tolist(), -factor.negative_outlier_factor_, strict=True))
+
+    def judge(vectors: Array, numbers: Numbers) -> Array:
+        factors = -factor.score_samples(vectors)
+        found = zip(numbers.tolist(), factors, strict=True)
+        return np.array([factor_of.get(number, value) for number, value in found], np.float32)
+
+    return judge
 
 
 @hookimpl

@@ -13,6 +13,7 @@ from sklearn.svm import OneClassSVM
 from desktop_app.sdk.capabilities import Localizes
 from desktop_app.sdk.data import as_images
 from desktop_app.sdk.views import Curve, Table
+from desktop_app.toolbox.recognition import NOBODY
 from plugins.gaussian_embedding.gaussian_embedding import (
     GaussianEmbedding,
     GaussianEmbeddingParams,
@@ -21,6 +22,7 @@ from plugins.gaussian_embedding.gaussian_embedding import (
 )
 from tests.plugins.textures import followed, interrupted, scratched, stripes, weight_file
 
+NEW = np.full(4, NOBODY)
 SMALL = {"filters": 8, "batch_size": 8}
 ESTIMATORS = ("knn", "mahalanobis", "lof", "isolation_forest", "one_class_svm")
 
@@ -52,7 +54,7 @@ def test_the_gaussian_is_that_of_the_slow_formula() -> None:
     apart = asked - known.mean(axis=0)
     expected = [np.sqrt(one @ np.linalg.solve(sigma, one) / 5) for one in apart]
 
-    np.testing.assert_allclose(gaussian_judge(known)(asked), expected, rtol=1e-4)
+    np.testing.assert_allclose(gaussian_judge(known)(asked, NEW), expected, rtol=1e-4)
 
 
 def test_the_distance_is_the_mean_over_the_nearest() -> None:
@@ -62,7 +64,7 @@ def test_the_distance_is_the_mean_over_the_nearest() -> None:
 
     expected = np.sort(every, axis=1)[:, :3].mean(axis=1) / np.sqrt(5)
 
-    np.testing.assert_allclose(nearest_judge(known, 3, "cpu")(asked), expected, rtol=1e-4)
+    np.testing.assert_allclose(nearest_judge(known, 3, "cpu")(asked, NEW), expected, rtol=1e-4)
 
 
 def test_each_estimator_agrees_with_its_peer() -> None:
@@ -80,6 +82,29 @@ def test_each_estimator_agrees_with_its_peer() -> None:
     }
     for name, scores in expected.items():
         np.testing.assert_allclose(fitted[name].score(probes), scores, rtol=1e-3, atol=1e-5)
+
+
+def test_images_of_the_training_are_compared_with_the_others_alone() -> None:
+    pixels = stripes(30, size=32)
+    images = as_images(pixels)
+    nearest = followed(method(), pixels)
+    known = nearest.encode(images)
+    every = np.linalg.norm(known[:, None] - known, axis=2)
+    expected = np.sort(every, axis=1)[:, 1:6].mean(axis=1) / np.sqrt(known.shape[1])
+
+    np.testing.assert_allclose(nearest.score(images), expected, rtol=1e-3, atol=1e-4)
+    dense = followed(method(estimator="lof"), pixels)
+    factor = LocalOutlierFactor(n_neighbors=20).fit(known)
+    np.testing.assert_allclose(dense.score(images), -factor.negative_outlier_factor_, rtol=1e-3)
+
+
+def test_after_an_interruption_images_are_recognised() -> None:
+    pixels = stripes(20, size=32)
+    whole = followed(method(), pixels)
+
+    other = interrupted(method(), method(), pixels, 1)
+
+    np.testing.assert_array_equal(other.score(as_images(pixels)), whole.score(as_images(pixels)))
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
