@@ -26,7 +26,7 @@ def report(options: argparse.Namespace) -> int:
     """Write the report; images that the run has not scored yet are scored first."""
     require_file(options.out)
     report_format(options.out)
-    thresholds = chosen_thresholds(options)
+    thresholds, basis = chosen_thresholds(options)
     run = Run.open(options.run)
     folder = ImageFolder(options.folder or Path(run.spec().folder))
     use_threads(options.threads)
@@ -51,7 +51,7 @@ def report(options: argparse.Namespace) -> int:
             table = folder.table()
             columns = result_columns(run, result, table)
         title = run.spec().title or run.spec().method
-        request = ReportRequest(folder, table, columns, title, thresholds)
+        request = ReportRequest(folder, table, columns, title, thresholds, basis)
         for done, total in report_steps(request, options.out):
             show({"type": "progress", "what": "Writing the report", "done": done, "total": total})
     if options.json:

@@ -47,7 +47,7 @@ def score(options: argparse.Namespace) -> int:
     With a threshold the zone of each image follows: fail, review or pass.
     """
     require_file(options.out)
-    thresholds = chosen_thresholds(options)
+    thresholds, _basis = chosen_thresholds(options)
     wanted = {"scores", "maps"} if options.maps else {"scores"}
     with applied(options, wanted, Scores, "score images") as (table, result):
         scores = array_of(result, "scores")
@@ -82,22 +82,23 @@ def write_scores(
         writer.writerows(zip(*columns.values(), strict=True))
 
 
-def chosen_thresholds(options: argparse.Namespace) -> Thresholds | None:
-    """Return the thresholds that are asked for, if any. Raises InvalidInput for a lone --review.
+def chosen_thresholds(options: argparse.Namespace) -> tuple[Thresholds | None, str]:
+    """Return the thresholds that are asked for, if any, and what they rest on.
 
-    One by synthetic defects is found now, and what it rests on is told.
+    One by synthetic defects is found now, and its basis is told; "" is that of a number. Raises
+    InvalidInput for a lone --review.
     """
     if options.threshold is None:
         if options.review is not None:
             raise InvalidInput("--review needs --threshold: name the score from which images fail.")
-        return None
-    fail = options.threshold
+        return None, ""
+    fail, basis = options.threshold, ""
     if fail == SYNTHETIC:
-        fail = _synthetic_threshold(options)
-    return Thresholds(fail, options.review)
+        fail, basis = _synthetic_threshold(options)
+    return Thresholds(fail, options.review), basis
 
 
-def _synthetic_threshold(options: argparse.Namespace) -> float:
+def _synthetic_threshold(options: argparse.Namespace) -> tuple[float, str]:
     run = Run.open(options.run)
     use_threads(options.threads)
     require_capability(run, Scores, "score images")
@@ -112,7 +113,7 @@ def _synthetic_threshold(options: argparse.Namespace) -> float:
         found = score_synthetic_of_run(run, trained_method(run.path, options.device), told)
     threshold = found.best()[1]
     print(f"Threshold {threshold:.6g}: {found.basis()}", file=sys.stderr)
-    return threshold
+    return threshold, found.basis()
 
 
 def embed(options: argparse.Namespace) -> int:
@@ -171,7 +172,7 @@ def export(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print how well scores and maps agree with labels and masks, and what each zone holds."""
-    thresholds = chosen_thresholds(options)
+    thresholds, _basis = chosen_thresholds(options)
     with applied(options, {"scores", "maps"}, Scores, "score images") as (table, result):
         maps = result.array("maps", mapped=True)
         folder = ImageFolder(options.folder)

@@ -4,6 +4,7 @@ for done, total in report_steps(ReportRequest(...), path): ...
 """
 
 import hashlib
+import math
 import platform
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +59,8 @@ class ReportRequest:
     """The name of the method, for the analyst."""
     thresholds: Thresholds | None = None
     """None: the one of the best F1, or the one that flags the most unusual hundredth."""
+    basis: str = ""
+    """What the threshold rests on; of the result's own synthetic defects it is known."""
 
 
 def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]]:
@@ -95,8 +98,17 @@ def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]
         paths=[request.table.paths[row] for row in rows.tolist()],
         thresholds=request.thresholds,
         usual=_usual_scores(request),
+        basis=_basis(request),
     )
     write_report(path, report_of(_summary(request), findings, galleries))
+
+
+def _basis(request: ReportRequest) -> str:
+    """Return what the threshold rests on, "" where nobody said."""
+    made, chosen = request.result.synthetic, request.thresholds
+    if request.basis or made is None or chosen is None:
+        return request.basis
+    return made.basis() if math.isclose(made.best()[1], chosen.fail, rel_tol=1e-4) else ""
 
 
 def measured_rows(request: ReportRequest) -> Rows:

@@ -1,13 +1,18 @@
 """The report of a run on a folder."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from desktop_app.core.columns import ResultColumns, result_columns
 from desktop_app.core.images import ImageFolder
 from desktop_app.core.runreport import ReportRequest, report_steps, training_command
 from desktop_app.core.runs import JobSpec, Run
+from desktop_app.core.synthetic import SyntheticScores
+from desktop_app.core.zones import Thresholds
 from desktop_app.sdk.errors import InvalidInput
 from desktop_app.worker.applying import apply_method
 from desktop_app.worker.loading import trained_method
@@ -45,6 +50,22 @@ def test_the_report_holds_measures_pictures_and_the_command(
     assert "AUROC" in text
     assert "without learning (mean image) it is" in text
     assert "train/good" not in text  # measured on the test images
+
+
+def test_a_threshold_by_synthetic_defects_says_what_it_rests_on(
+    request_: ReportRequest, tmp_path: Path
+) -> None:
+    made = SyntheticScores(np.arange(6.0), np.arange(4.0, 10.0), "held-out images", 7)
+    result = replace(request_.result, synthetic=made)
+
+    def told(**changes: Any) -> str:
+        path = tmp_path / "report.html"
+        list(report_steps(replace(request_, result=result, **changes), path))
+        return path.read_text(encoding="utf-8")
+
+    assert made.basis() in told(thresholds=Thresholds(made.best()[1]))
+    assert "6 synthetic defects" not in told(thresholds=Thresholds(made.best()[1] + 1))
+    assert "rests on a guess." in told(thresholds=Thresholds(3.0), basis="a guess.")
 
 
 def test_pictures_that_are_gone_are_left_out(request_: ReportRequest, tmp_path: Path) -> None:
