@@ -59,7 +59,7 @@ class GaussianEmbeddingParams(FeaturedParams):
 
     estimator: Estimator = param("knn", help="What measures how unusual a vector is.")
     neighbours: int = param(
-        5, low=1, high=200, help="Nearest normal images of knn; lof takes four times as many."
+        10, low=1, high=200, help="Nearest normal images of knn; lof takes twice as many."
     )
     pooling: Literal["mean", "mean_spread"] = param(
         "mean_spread",
@@ -232,7 +232,7 @@ class GaussianEmbedding(FeaturedMethod[GaussianEmbeddingParams]):
         if p.estimator == "mahalanobis":
             return gaussian_judge(known)
         if p.estimator == "lof":
-            return lof_judge(few, 4 * p.neighbours, None if numbers is None else numbers[some])
+            return lof_judge(few, 2 * p.neighbours, None if numbers is None else numbers[some])
         if p.estimator == "isolation_forest":
             forest = IsolationForest(n_estimators=p.trees, random_state=self.seed).fit(known)
             return lambda vectors, _numbers: -forest.score_samples(vectors)
