@@ -60,7 +60,7 @@ class ReportRequest:
     thresholds: Thresholds | None = None
     """None: the one of the best F1, or the one that flags the most unusual hundredth."""
     basis: str = ""
-    """What the threshold rests on; of the result's own synthetic defects it is known."""
+    """What the threshold rests on; "": nobody said, or it is that of `result.synthetic`."""
 
 
 def report_steps(request: ReportRequest, path: Path) -> Iterator[tuple[int, int]]:

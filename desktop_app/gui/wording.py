@@ -81,7 +81,6 @@ def spoken(name: str) -> str:
 
     Abbreviations of the field are written as such: "kl_weight" -> "KL weight".
     """
-    words = [
-        word.upper() if word in _ABBREVIATIONS else word for word in name.replace("_", " ").split()
-    ]
-    return " ".join(words)[:1].upper() + " ".join(words)[1:]
+    parts = name.replace("_", " ").split()
+    words = " ".join(part.upper() if part in _ABBREVIATIONS else part for part in parts)
+    return words[:1].upper() + words[1:]

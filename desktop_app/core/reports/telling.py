@@ -81,16 +81,16 @@ def report_of(summary: RunSummary, findings: Findings, galleries: Sequence[Galle
     labels, evaluation = findings.labels, findings.evaluation
     thresholds = findings.thresholds or first_thresholds(values, truth_codes(labels))
     truth = truth_from_labels(labels)
-    scores: list[Block] = [_histogram(values, labels, thresholds)]
+    spread: list[Block] = [_histogram(values, labels, thresholds)]
     if findings.basis:
-        scores.append(Note(f"The threshold {thresholds.fail:.4g} rests on {findings.basis}"))
+        spread.append(Note(f"The threshold {thresholds.fail:.4g} rests on {findings.basis}"))
     if truth is not None and truth.anomalous.any():
         known = truth.labelled
         table = ThresholdTable.build(values[known], truth.anomalous[known])
         counts = table.at(thresholds.fail)
         figures = list(_labelled_figures(values[known], truth.anomalous[known], evaluation))
         sections = [
-            Section("Scores", scores),
+            Section("Scores", spread),
             Section("At this threshold", [_confusion(counts)]),
             *_judged_zones(table, thresholds),
             Section("Separation", _curves(values[known], truth.anomalous[known], counts)),
@@ -98,7 +98,7 @@ def report_of(summary: RunSummary, findings: Findings, galleries: Sequence[Galle
         ]
     else:
         figures = list(_plain_figures(values, thresholds))
-        sections = [Section("Scores", scores)]
+        sections = [Section("Scores", spread)]
     sections += [Section(gallery.title, [_cards(gallery, thresholds)]) for gallery in galleries]
     if findings.paths:
         sections.append(Section("Ranking", _ranking(values, findings, thresholds)))

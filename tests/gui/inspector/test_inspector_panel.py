@@ -312,6 +312,20 @@ def test_a_review_zone_is_added_and_removed(
     assert panel.measures._add_review.isVisible()
 
 
+def test_how_many_images_are_flagged_is_told_in_full(
+    qtbot: QtBot, panel: InspectorPanel, session: StillSession
+) -> None:
+    told = panel.measures._flagged_text
+    panel.resize(900, 800)
+    for thresholds, words in (
+        (Thresholds(18.0), "flags 4 of 22"),
+        (Thresholds(18.0, 15.0), "4 fail, 3 for review, of 22"),
+    ):
+        session.set_thresholds(thresholds)
+        qtbot.waitUntil(lambda words=words: told.text() == words)
+        assert told.width() >= told.sizeHint().width()
+
+
 def test_a_zone_is_shown_alone_and_follows_the_thresholds(
     qtbot: QtBot, panel: InspectorPanel, session: StillSession
 ) -> None:
